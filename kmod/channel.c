@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * channel.c - one queue and everything that is true of it
+ *
+ * Owns the life of a channel and tells what it is and holds. How messages move
+ * through it is flow.c's, who is left at its ends hangup.c's; it does not know
+ * files, nodes or records.
+ */
+#include <linux/cleanup.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uidgid.h>
+
+#include "channel.h"
+#include "charge.h"
+#include "compat.h"
+
+static atomic64_t last_serial = ATOMIC64_INIT(0);
+
+struct chan_channel *chan_channel_create(const struct chan_attributes *attr,
+					 const struct cred *cred)
+{
+	struct chan_channel *channel;
+	int err;
+
+	channel = kzalloc(sizeof(*channel), GFP_KERNEL_ACCOUNT);
+	if (!channel)
+		return ERR_PTR(-ENOMEM);
+	err = chan_charge_channel(cred, attr->bytes_max, &channel->payer);
+	if (err) {
+		kfree(channel);
+		return ERR_PTR(err);
+	}
+	refcount_set(&channel->refs, 1);
+	channel->serial = atomic64_inc_return(&last_serial);
+	channel->attr = *attr;
+	channel->owner = cred->euid;
+	init_waitqueue_head(&channel->readable);
+	init_waitqueue_head(&channel->writable);
+	spin_lock_init(&channel->lock);
+	chan_queue_init(&channel->queue);
+	chan_queue_init(&channel->line);
+	INIT_LIST_HEAD(&channel->idle);
+	chan_pool_init(&channel->pool, attr->cap, attr->bytes_max);
+	channel->next_id = 1;
+	return channel;
+}
+
+struct chan_channel *chan_channel_get(struct chan_channel *channel)
+{
+	refcount_inc(&channel->refs);
+	return channel;
+}
+
+void chan_channel_put(struct chan_channel *channel)
+{
+	if (!refcount_dec_and_test(&channel->refs))
+		return;
+	WARN_ON_ONCE(channel->senders || channel->receivers || channel->node);
+	WARN_ON_ONCE(channel->nr_line || channel->nr_idle || channel->claimed);
+	chan_message_destroy_list(&channel->queue.messages);
+	chan_message_destroy_used(channel->pool.first);
+	chan_charge_release(channel->payer, channel->attr.bytes_max);
+	kfree(channel);
+}
+
+void chan_channel_stat(struct chan_channel *channel, struct chan_stat *stat)
+{
+	const struct chan_attributes *attr = &channel->attr;
+
+	memset(stat, 0, sizeof(*stat));
+	strscpy_pad(stat->name, attr->name);
+	stat->owner_uid = from_kuid_munged(current_user_ns(), channel->owner);
+	stat->flags = attr->flags;
+	stat->cap = attr->cap;
+	stat->msg_max = attr->msg_max;
+	stat->bytes_max = attr->bytes_max;
+	stat->type = attr->type;
+	stat->max_attempts = attr->max_attempts;
+	stat->mode = attr->mode;
+
+	guard(spinlock)(&channel->lock);
+	stat->bytes = channel->bytes;
+	stat->queued = channel->queued;
+	stat->parked_senders = channel->nr_line;
+	stat->parked_receivers = channel->nr_idle;
+	stat->totals_sent = channel->sent;
+	stat->totals_received = channel->received;
+	stat->totals_dropped = channel->dropped;
+	stat->senders = channel->senders;
+	stat->receivers = channel->receivers;
+}

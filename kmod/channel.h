@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * channel.h - one queue and everything that is true of it
+ */
+#ifndef CHAN_CHANNEL_H
+#define CHAN_CHANNEL_H
+
+#include <linux/cred.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+
+#include <linux/chan.h>
+
+#include "pool.h"
+#include "queue.h"
+
+struct chan_node;
+struct chan_user;
+struct chan_waiter;
+
+/**
+ * struct chan_attributes - what is said of a channel when it is made
+ * @name: NUL-padded, empty for an anonymous channel
+ * @flags: CHAN_HANGUP and the others of struct chan_create
+ * @cap: messages it holds; 0 is a rendezvous
+ * @msg_max: longest message
+ * @bytes_max: what all messages together may count
+ * @max_attempts: deliveries of one message; 0 is no limit
+ * @mode: permission bits of the node
+ * @type: a number of the user's
+ */
+struct chan_attributes {
+	char name[CHAN_NAME_MAX + 1];
+	u32 flags;
+	u32 cap;
+	u32 msg_max;
+	u64 bytes_max;
+	u32 max_attempts;
+	umode_t mode;
+	u64 type;
+};
+
+/**
+ * struct chan_wakeups - whom to wake once the lock is dropped
+ * @decided: operations, the last decided first
+ * @readable: messages that a poller can now receive
+ * @writable: slots that a poller can now send to
+ * @ended: one side of the channel is gone for all who poll
+ * @any: is there anything to do at all?
+ *
+ * Part of a channel, guarded by its lock; empty whenever that is free.
+ */
+struct chan_wakeups {
+	struct chan_waiter *decided;
+	unsigned int readable;
+	unsigned int writable;
+	bool ended;
+	bool any;
+};
+
+/**
+ * struct chan_channel - one queue of messages
+ *
+ * Made by chan_channel_create(). Referenced by each endpoint on it and, while
+ * it has a name, by the table of names. It ends in this order: the name goes
+ * (REMOVE, or the creator's last close with CHAN_EPHEMERAL); the last endpoint
+ * is released; the last reference frees it and gives its charge back.
+ */
+struct chan_channel {
+	/** @refs: endpoints, and one for the name */
+	refcount_t refs;
+
+	/* Fixed at creation. */
+
+	/** @serial: tells channels apart, named or not; never reused */
+	u64 serial;
+	/** @attr: as said at creation, defaults filled in */
+	struct chan_attributes attr;
+	/** @owner: the creator's euid, whatever chown did later */
+	kuid_t owner;
+	/** @payer: whose room this is; given back at the end */
+	struct chan_user *payer;
+
+	/* Guarded by the table of names (device.c). */
+
+	/** @node: the node, while there is one */
+	struct chan_node *node;
+
+	/** @readable: those who poll for receiving */
+	struct wait_queue_head readable;
+	/** @writable: those who poll for sending */
+	struct wait_queue_head writable;
+
+	/** @lock: guards what follows; a leaf, nothing sleeps under it */
+	spinlock_t lock;
+
+	/** @wake: what chan_wait_unlock() has to do */
+	struct chan_wakeups wake;
+	/** @queue: messages with a slot that nobody has claimed */
+	struct chan_queue queue;
+	/** @line: messages of senders that wait for a slot; cap 0: a receiver */
+	struct chan_queue line;
+	/** @idle: receivers that wait for a message, first come first */
+	struct list_head idle;
+	/** @pool: used messages, kept for the next senders */
+	struct chan_pool pool;
+	/** @next_id: of the next message */
+	u64 next_id;
+	/** @bytes: what the messages that hold slots count */
+	u64 bytes;
+	/** @queued: slots held by messages not yet received, claimed ones too */
+	unsigned int queued;
+	/** @claimed: messages that receivers are copying */
+	unsigned int claimed;
+	/** @nr_line: messages in @line */
+	unsigned int nr_line;
+	/** @nr_idle: receivers in @idle */
+	unsigned int nr_idle;
+
+	/** @senders: endpoints with CHAN_RIGHT_SEND */
+	unsigned int senders;
+	/** @receivers: endpoints with CHAN_RIGHT_RECV */
+	unsigned int receivers;
+	/** @had_senders: there has been one */
+	bool had_senders;
+	/** @had_receivers: there has been one */
+	bool had_receivers;
+	/** @unlinked: had a name and lost it */
+	bool unlinked;
+	/** @shut: shut down, no more sends */
+	bool shut;
+	/** @deserted: hung up by its receivers: nobody will receive a send */
+	bool deserted;
+	/** @closing: shut, or hung up by its senders: what is there is all */
+	bool closing;
+
+	/** @sent: messages that got a slot or, with cap 0, were received */
+	u64 sent;
+	/** @received: deliveries */
+	u64 received;
+	/** @dropped: messages that nobody could receive any more */
+	u64 dropped;
+};
+
+/**
+ * chan_channel_create() - make a channel
+ * @attr: its attributes, valid and complete
+ * @cred: the creator, who pays
+ *
+ * Return: the channel with one reference, or ERR_PTR: -ENOSPC, -EDQUOT,
+ * -ENOMEM.
+ */
+struct chan_channel *chan_channel_create(const struct chan_attributes *attr,
+					 const struct cred *cred);
+
+/**
+ * chan_channel_get() - take a reference
+ * @channel: a channel that the caller knows to be alive
+ *
+ * Return: @channel.
+ */
+struct chan_channel *chan_channel_get(struct chan_channel *channel);
+
+/**
+ * chan_channel_put() - drop a reference; the last one frees the channel
+ * @channel: not held by any lock; may sleep
+ */
+void chan_channel_put(struct chan_channel *channel);
+
+/**
+ * chan_channel_stat() - attributes and counts, all of one moment
+ * @channel: which
+ * @stat: result
+ */
+void chan_channel_stat(struct chan_channel *channel, struct chan_stat *stat);
+
+/**
+ * chan_channel_is_named() - was it made with a name?
+ * @channel: which
+ *
+ * Return: true, also after the name was removed.
+ */
+static inline bool chan_channel_is_named(const struct chan_channel *channel)
+{
+	return channel->attr.name[0];
+}
+
+/**
+ * chan_channel_refuses() - is there no sense in sending?
+ * @channel: which, its lock held
+ *
+ * Return: true if a send gets EPIPE.
+ */
+static inline bool chan_channel_refuses(const struct chan_channel *channel)
+{
+	return channel->shut || channel->deserted;
+}
+
+#endif /* CHAN_CHANNEL_H */

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * endpoint.c - one end of a channel: rights, identity, death
+ *
+ * Owns what an open file on a channel stands for. It does not know the file
+ * itself, nor what is done through it.
+ */
+#include <linux/cred.h>
+#include <linux/err.h>
+#include <linux/pid.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "device.h"
+#include "endpoint.h"
+#include "hangup.h"
+
+struct chan_endpoint *chan_endpoint_create(struct chan_channel *channel,
+					   u32 rights, u64 badge)
+{
+	struct chan_endpoint *endpoint;
+
+	endpoint = kzalloc(sizeof(*endpoint), GFP_KERNEL_ACCOUNT);
+	if (!endpoint)
+		return ERR_PTR(-ENOMEM);
+	endpoint->channel = chan_channel_get(channel);
+	endpoint->rights = rights;
+	endpoint->badge = badge;
+	endpoint->euid = current_euid();
+	endpoint->egid = current_egid();
+	endpoint->pid = get_pid(task_tgid(current));
+	chan_hangup_join(channel, rights);
+	return endpoint;
+}
+
+void chan_endpoint_destroy(struct chan_endpoint *endpoint)
+{
+	struct chan_channel *channel = endpoint->channel;
+
+	if (endpoint->owns_name)
+		chan_device_unpublish(channel);
+	chan_hangup_leave(channel, endpoint->rights);
+	if (endpoint->spare)
+		chan_message_destroy(endpoint->spare);
+	put_pid(endpoint->pid);
+	kfree(endpoint);
+	chan_channel_put(channel);
+}
+
+int chan_endpoint_may_derive(const struct chan_endpoint *endpoint, u32 rights,
+			     u64 badge)
+{
+	if (!chan_endpoint_has(endpoint, CHAN_RIGHT_ADMIN) &&
+	    !chan_endpoint_has(endpoint, rights))
+		return -EPERM;
+	if (badge && endpoint->badge && badge != endpoint->badge)
+		return -EPERM;
+	return 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hangup.h - who is left at each end of a channel, and what follows
+ */
+#ifndef CHAN_HANGUP_H
+#define CHAN_HANGUP_H
+
+#include "channel.h"
+
+/**
+ * chan_hangup_join() - a new endpoint; it ends a hang-up
+ * @channel: its channel
+ * @rights: CHAN_RIGHT_* of the endpoint
+ */
+void chan_hangup_join(struct chan_channel *channel, u32 rights);
+
+/**
+ * chan_hangup_leave() - an endpoint is gone
+ * @channel: its channel; may sleep
+ * @rights: as chan_hangup_join() was told
+ */
+void chan_hangup_leave(struct chan_channel *channel, u32 rights);
+
+/**
+ * chan_hangup_unlink() - the name is gone, nobody can come by it
+ * @channel: the channel that had it; may sleep
+ */
+void chan_hangup_unlink(struct chan_channel *channel);
+
+/**
+ * chan_hangup_shutdown() - no more sends, ever
+ * @channel: which; may sleep
+ */
+void chan_hangup_shutdown(struct chan_channel *channel);
+
+#endif /* CHAN_HANGUP_H */

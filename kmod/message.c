@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * message.c - bytes on their way, and the state they are in
+ *
+ * Owns the memory of messages, the copying of payloads and the table of legal
+ * steps. It knows no channel and takes no lock.
+ */
+#include <linux/fault-inject-usercopy.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
+
+#include "compat.h"
+#include "message.h"
+
+static struct kmem_cache *messages;
+
+const u8 chan_message_steps[CHAN_MESSAGE_STATES] = {
+	[CHAN_MESSAGE_NEW] =
+		BIT(CHAN_MESSAGE_WAITING) | BIT(CHAN_MESSAGE_QUEUED) |
+		BIT(CHAN_MESSAGE_CLAIMED) | BIT(CHAN_MESSAGE_WITHDRAWN),
+	[CHAN_MESSAGE_WAITING] = BIT(CHAN_MESSAGE_QUEUED) |
+				 BIT(CHAN_MESSAGE_CLAIMED) |
+				 BIT(CHAN_MESSAGE_WITHDRAWN),
+	[CHAN_MESSAGE_QUEUED] = BIT(CHAN_MESSAGE_CLAIMED) |
+				BIT(CHAN_MESSAGE_DROPPED),
+	[CHAN_MESSAGE_CLAIMED] =
+		BIT(CHAN_MESSAGE_RECEIVED) | BIT(CHAN_MESSAGE_QUEUED) |
+		BIT(CHAN_MESSAGE_WAITING) | BIT(CHAN_MESSAGE_WITHDRAWN),
+};
+
+/* Run once for each piece of memory; keeps the allocator from zeroing it. */
+static void construct(void *object)
+{
+	struct chan_message *message = object;
+
+	INIT_LIST_HEAD(&message->link);
+}
+
+int chan_message_init(void)
+{
+	struct kmem_cache_args args = {
+		.useroffset = offsetof(struct chan_message, bytes),
+		.usersize = CHAN_MESSAGE_INLINE,
+		.ctor = construct,
+	};
+
+	messages = kmem_cache_create("chan_message",
+				     sizeof(struct chan_message), &args,
+				     SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT);
+	return messages ? 0 : -ENOMEM;
+}
+
+void chan_message_exit(void)
+{
+	kmem_cache_destroy(messages);
+}
+
+struct chan_message *chan_message_create(u32 len)
+{
+	struct chan_message *message;
+
+	message = kmem_cache_alloc(messages, GFP_KERNEL_ACCOUNT);
+	if (!message)
+		return NULL;
+	chan_message_renew(message, len);
+	if (len <= CHAN_MESSAGE_INLINE)
+		return message;
+	message->data = kvmalloc(len, GFP_KERNEL_ACCOUNT);
+	if (message->data)
+		return message;
+	kmem_cache_free(messages, message);
+	return NULL;
+}
+
+void chan_message_destroy(struct chan_message *message)
+{
+	if (!chan_message_is_short(message))
+		kvfree(message->data);
+	kmem_cache_free(messages, message);
+}
+
+void chan_message_destroy_used(struct chan_message *message)
+{
+	struct chan_message *next;
+
+	for (; message; message = next) {
+		next = message->next_used;
+		chan_message_destroy(message);
+		cond_resched();
+	}
+}
+
+void chan_message_destroy_list(struct list_head *list)
+{
+	struct chan_message *message, *next;
+
+	list_for_each_entry_safe(message, next, list, link) {
+		list_del(&message->link);
+		chan_message_destroy(message);
+		cond_resched();
+	}
+}
+
+/*
+ * A short payload in one piece is copied by words: the general way spends more
+ * on checks of where the bytes lie than on the bytes.
+ */
+static bool get_short(u8 *to, const u8 __user *from, size_t len)
+{
+	const u8 *end = to + len;
+
+	if (should_fail_usercopy() || !user_read_access_begin(from, len))
+		return false;
+	for (; end - to >= 8; to += 8, from += 8)
+		unsafe_get_user(*(u64 *)to, (const u64 __user *)from, fault);
+	for (; to < end; to++, from++)
+		unsafe_get_user(*to, from, fault);
+	user_read_access_end();
+	return true;
+
+fault:
+	user_read_access_end();
+	return false;
+}
+
+static bool put_short(u8 __user *to, const u8 *from, size_t len)
+{
+	const u8 *end = from + len;
+
+	if (should_fail_usercopy() || !user_write_access_begin(to, len))
+		return false;
+	for (; end - from >= 8; to += 8, from += 8)
+		unsafe_put_user(*(const u64 *)from, (u64 __user *)to, fault);
+	for (; from < end; to++, from++)
+		unsafe_put_user(*from, to, fault);
+	user_write_access_end();
+	return true;
+
+fault:
+	user_write_access_end();
+	return false;
+}
+
+static bool get_long(void *to, const struct chan_payload *from, size_t len)
+{
+	if (from->iter)
+		return copy_from_iter_full(to, len, from->iter);
+	return !copy_from_user(to, from->address, len);
+}
+
+static bool put_long(const struct chan_payload *to, const void *from,
+		     size_t len)
+{
+	size_t copied;
+
+	if (!to->iter)
+		return !copy_to_user(to->address, from, len);
+	copied = copy_to_iter(from, len, to->iter);
+	iov_iter_revert(to->iter, copied);
+	return copied == len;
+}
+
+int chan_message_copy_in(struct chan_message *message,
+			 const struct chan_payload *from)
+{
+	bool copied;
+
+	might_fault();
+	if (!from->iter && chan_message_is_short(message))
+		copied = get_short(message->bytes, from->address, message->len);
+	else
+		copied = get_long(message->data, from, message->len);
+	return copied ? 0 : -EFAULT;
+}
+
+int chan_message_copy_out(const struct chan_message *message,
+			  const struct chan_payload *to)
+{
+	bool copied;
+
+	might_fault();
+	if (!to->iter && chan_message_is_short(message))
+		copied = put_short(to->address, message->bytes, message->len);
+	else
+		copied = put_long(to, message->data, message->len);
+	return copied ? 0 : -EFAULT;
+}

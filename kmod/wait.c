@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * wait.c - operations that wait, and how they are woken
+ *
+ * Owns sleeping and waking. Who waits for what, and when it is over, is
+ * decided in flow.c under the lock of the channel; waking comes after it.
+ */
+#include <linux/lockdep.h>
+#include <linux/poll.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/wait.h>
+
+#include "channel.h"
+#include "compat.h"
+#include "wait.h"
+
+void chan_wait_init(struct chan_waiter *waiter)
+{
+	*waiter = (struct chan_waiter){ .task = current };
+}
+
+void chan_wait_decide(struct chan_channel *channel, struct chan_waiter *waiter,
+		      int result)
+{
+	lockdep_assert_held(&channel->lock);
+	waiter->result = result;
+	waiter->decided = true;
+	waiter->next_decided = channel->wake.decided;
+	channel->wake.decided = waiter;
+	channel->wake.any = true;
+}
+
+int chan_wait_sleep(struct chan_waiter *waiter)
+{
+	int err = 0;
+
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
+		/* chan_done: pairs with the release in wake_waiter(). */
+		if (smp_load_acquire(&waiter->done))
+			break;
+		if (signal_pending(current)) {
+			err = -ERESTARTSYS;
+			break;
+		}
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	return err;
+}
+
+void chan_wait_settle(struct chan_waiter *waiter)
+{
+	for (;;) {
+		set_current_state(TASK_UNINTERRUPTIBLE);
+		/* chan_done: pairs with the release in wake_waiter(). */
+		if (smp_load_acquire(&waiter->done))
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+}
+
+/*
+ * The waiter is gone the moment it is done, and its task may be soon after:
+ * the task is read first, and RCU, which the caller holds, keeps it.
+ */
+static void wake_waiter(struct chan_waiter *waiter)
+{
+	struct task_struct *task = waiter->task;
+
+	/* chan_done: pairs with the acquires in the two waits above. */
+	smp_store_release(&waiter->done, true);
+	wake_up_process(task);
+}
+
+static void wake_waiters(struct chan_waiter *waiter)
+{
+	struct chan_waiter *next;
+
+	guard(rcu)();
+	for (; waiter; waiter = next) {
+		next = waiter->next_decided;
+		wake_waiter(waiter);
+	}
+}
+
+/* Exclusive pollers are woken one for each message or slot; all for 0. */
+static void wake_pollers(struct wait_queue_head *pollers, unsigned int nr,
+			 __poll_t key)
+{
+	if (nr == 1)
+		wake_up_interruptible_sync_poll(pollers, key);
+	else
+		__wake_up(pollers, TASK_INTERRUPTIBLE, nr, poll_to_key(key));
+}
+
+static void wake_all_pollers(struct chan_channel *channel)
+{
+	wake_pollers(&channel->readable, 0, EPOLLIN | EPOLLRDNORM | EPOLLHUP);
+	wake_pollers(&channel->writable, 0, EPOLLOUT | EPOLLWRNORM | EPOLLERR);
+}
+
+void chan_wait_unlock_and_wake(struct chan_channel *channel)
+{
+	const struct chan_wakeups wake = channel->wake;
+
+	channel->wake = (struct chan_wakeups){};
+	spin_unlock(&channel->lock);
+	wake_waiters(wake.decided);
+	if (wake.ended)
+		wake_all_pollers(channel);
+	if (wake.readable)
+		wake_pollers(&channel->readable, wake.readable,
+			     EPOLLIN | EPOLLRDNORM);
+	if (wake.writable)
+		wake_pollers(&channel->writable, wake.writable,
+			     EPOLLOUT | EPOLLWRNORM);
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * chan - channels between processes: messages whose senders learn their fate
+ *
+ * This header is the whole contract between chan.ko and user space. It only
+ * ever grows: a struct gains members at its end, a set gains values, and what
+ * is written here keeps its number and its meaning.
+ *
+ * A channel is one bounded queue of messages. An endpoint is a file
+ * descriptor on it, with rights. An endpoint comes from opening a node
+ * /dev/chan/NAME, from CHAN_IOC_CREATE on /dev/chan/control, or from
+ * CHAN_IOC_DERIVE on another endpoint.
+ *
+ * Calling convention
+ * ------------------
+ * Every ioctl takes a pointer to one record and returns 0 or a negative errno;
+ * results stand in the record, which is written back whether the ioctl fails
+ * or not. (An unreadable record is the exception: there is nowhere to write.)
+ *
+ * The kernel takes the size of the record from the ioctl number. A record of
+ * an older program is shorter: the missing members count as zero. A record of
+ * a newer program is longer: what this kernel does not know must be zero.
+ * Members are naturally aligned, pointers travel in 64 bits, and there are no
+ * holes, so that 32-bit and 64-bit programs share one layout. Unknown flags
+ * and non-zero reserved members are refused without effect.
+ *
+ * Which error wins
+ * ----------------
+ * When several things are wrong at once, the first row that applies is told:
+ *
+ *   EFAULT            the record cannot be read
+ *   EINVAL, E2BIG     the record is malformed: too short, unknown flag, value
+ *                     out of range; E2BIG: longer than known, tail not zero
+ *   EFAULT            a string the record points to cannot be read
+ *   EINVAL            that string is not a name
+ *   EBADF, EPERM      the endpoint lacks the right; EPERM: for ADMIN, for
+ *                     rights wider than one's own, for a badge already set,
+ *                     for a name that somebody else owns
+ *   EMSGSIZE          the message is longer than the channel or the buffer
+ *                     takes, or, with CHAN_FIXED, not exactly msg_max long
+ *   EFAULT            the payload cannot be read or written
+ *   EPIPE, ESHUTDOWN  shut down or hung up, for senders and for receivers
+ *   EAGAIN, EINTR     no room, no message
+ *
+ * and, where a channel, a name or a descriptor is made or taken away:
+ *
+ *   ENOENT            no channel has this name
+ *   EPERM             the name is another user's
+ *   EMFILE            the process has no descriptor left
+ *   ENOSPC            the machine has max_channels channels already
+ *   EDQUOT            the user has user_channels or user_bytes already
+ *   EEXIST            the name is taken
+ *   ENFILE, ENOMEM    the machine has no file, no memory left
+ *
+ * EFAULT is told as well when a result cannot be written; then nothing was made
+ * or changed.
+ *
+ * Besides: ENOTTY, an ioctl that this file does not have; ENXIO, opening a node
+ * whose channel has been removed; EBADMSG, `read` took an empty message; ESPIPE,
+ * seeking.
+ */
+#ifndef _UAPI_LINUX_CHAN_H
+#define _UAPI_LINUX_CHAN_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* clang-format off */
+
+/* What struct chan_query tells in @abi. */
+#define CHAN_ABI_VERSION	1
+
+/* The node that makes channels. */
+#define CHAN_CONTROL_PATH	"/dev/chan/control"
+
+/* Fixed limits; those that an administrator sets are in struct chan_query. */
+#define CHAN_NAME_MAX		63		/* characters of a name */
+#define CHAN_CAP_MAX		65536		/* messages in a channel */
+#define CHAN_MSG_MAX		(16 << 20)	/* bytes of a message */
+#define CHAN_MSG_DEFAULT	(64 << 10)	/* chan_create.msg_max of 0 */
+#define CHAN_BYTES_DEFAULT	(1 << 20)	/* most that a bytes_max of 0 gives */
+#define CHAN_MSG_OVERHEAD	256		/* a message counts this much more */
+#define CHAN_MODE_DEFAULT	0600		/* chan_create.mode of 0 */
+
+/* Rights of an endpoint. */
+#define CHAN_RIGHT_SEND		(1 << 0)	/* send messages, POLLOUT */
+#define CHAN_RIGHT_RECV		(1 << 1)	/* receive messages, POLLIN */
+#define CHAN_RIGHT_ADMIN	(1 << 2)	/* shut down, derive any rights */
+
+/* clang-format on */
+
+/**
+ * struct chan_query - CHAN_IOC_QUERY: what this module is and allows
+ * @abi: CHAN_ABI_VERSION of the module
+ * @max_parked: pending io_uring operations that one endpoint may have
+ * @features: a bit for each optional part; this version has none
+ * @max_channels: channels on the whole machine
+ * @user_channels: channels of one user
+ * @user_bytes: sum of bytes_max over the channels of one user
+ * @cap_max: greatest chan_create.cap
+ * @msg_max: greatest chan_create.msg_max
+ * @name_max: longest name, without its terminating NUL
+ * @msg_overhead: what a message counts beside its own bytes
+ *
+ * Works on the control node and on every endpoint. All members are results:
+ * what they hold on entry does not matter.
+ */
+struct chan_query {
+	__u32 abi;
+	__u32 max_parked;
+	__u64 features;
+	__u64 max_channels;
+	__u64 user_channels;
+	__u64 user_bytes;
+	__u32 cap_max;
+	__u32 msg_max;
+	__u32 name_max;
+	__u32 msg_overhead;
+};
+
+/* clang-format off */
+
+/* chan_create.flags, told again by chan_stat.flags. */
+#define CHAN_HANGUP		(1 << 0)	/* named, but hangs up */
+#define CHAN_EPHEMERAL		(1 << 1)	/* named as long as its creator is */
+#define CHAN_WORKQUEUE		(1 << 2)	/* plain sends become work */
+#define CHAN_FIXED		(1 << 3)	/* messages are msg_max long */
+
+/* clang-format on */
+
+/**
+ * struct chan_create - CHAN_IOC_CREATE: make a channel
+ * @flags: CHAN_HANGUP: hang up like an anonymous channel, though there is a
+ *	name; CHAN_EPHEMERAL: remove the name with the last close of the
+ *	endpoint in @fd; CHAN_WORKQUEUE, not with a @cap of 0: plain sends
+ *	become work to be acknowledged; CHAN_FIXED: every message is exactly
+ *	@msg_max long
+ * @rights: CHAN_RIGHT_* of the endpoint in @fd; 0 is all; ADMIN is always added
+ * @cap: messages it holds, up to CHAN_CAP_MAX; 0 is a rendezvous
+ * @msg_max: longest message in bytes, up to CHAN_MSG_MAX; 0 is CHAN_MSG_DEFAULT
+ * @bytes_max: what all its messages together may count, at least
+ *	@msg_max + CHAN_MSG_OVERHEAD; 0 is enough for @cap messages of @msg_max,
+ *	but no more than CHAN_BYTES_DEFAULT unless one message needs it
+ * @max_attempts: deliveries before a message is given up; 0 is no limit
+ * @mode: permission bits of the node, less the umask; 0 is CHAN_MODE_DEFAULT
+ * @type: a number of the user's, told by chan_stat
+ * @name: address of a NUL-ended string; 0 makes an anonymous channel.
+ *	1 to CHAN_NAME_MAX of [A-Za-z0-9._-], not beginning with '.', not
+ *	"control"
+ * @fd: result: an endpoint, close-on-exec; -1 after a failure
+ * @reserved: 0
+ *
+ * On the control node. The creator owns the name and has prepaid @bytes_max.
+ */
+struct chan_create {
+	__u32 flags;
+	__u32 rights;
+	__u32 cap;
+	__u32 msg_max;
+	__u64 bytes_max;
+	__u32 max_attempts;
+	__u32 mode;
+	__u64 type;
+	__u64 name;
+	__s32 fd;
+	__u32 reserved;
+};
+
+/**
+ * struct chan_name - CHAN_IOC_REMOVE: take a name away
+ * @name: address of a NUL-ended string
+ *
+ * On the control node, for the owner of the name or with CAP_SYS_ADMIN. Like
+ * unlink: endpoints that are open go on, and the channel ends with the last.
+ */
+struct chan_name {
+	__u64 name;
+};
+
+/**
+ * struct chan_derive - CHAN_IOC_DERIVE: make a narrower endpoint
+ * @rights: CHAN_RIGHT_*, a part of the endpoint's own, or any if it has ADMIN
+ * @fd: result: the new endpoint, close-on-exec; -1 after a failure
+ * @badge: shown to receivers of what the new endpoint sends; 0 keeps the badge
+ *	of this endpoint; a badge that is set cannot be changed
+ *
+ * On an endpoint. The new one is stamped with the caller's identity.
+ */
+struct chan_derive {
+	__u32 rights;
+	__s32 fd;
+	__u64 badge;
+};
+
+/**
+ * struct chan_stat - CHAN_IOC_STAT: what a channel is and holds
+ * @name: as created, NUL-padded; empty for an anonymous channel
+ * @owner_uid: the creator's, in the caller's user namespace
+ * @flags: as created
+ * @cap: as created
+ * @msg_max: as created, or its default
+ * @bytes_max: as created, or its default
+ * @type: as created
+ * @max_attempts: as created
+ * @mode: permission bits the node was made with; 0 for an anonymous channel
+ * @bytes: what the messages in @queued and @unsettled count
+ * @queued: messages with a slot that nobody has received
+ * @unsettled: messages received whose duty is open
+ * @parked_senders: operations that wait for a slot
+ * @parked_receivers: operations that wait for a message
+ * @senders: endpoints with CHAN_RIGHT_SEND
+ * @receivers: endpoints with CHAN_RIGHT_RECV
+ * @totals_sent: messages that got a slot or, in a rendezvous, were received
+ * @totals_received: deliveries
+ * @totals_settled: messages whose duty was fulfilled
+ * @totals_redelivered: messages that came back from a receiver
+ * @totals_dropped: messages that nobody could receive any more
+ *
+ * On an endpoint. All members are results.
+ */
+struct chan_stat {
+	char name[CHAN_NAME_MAX + 1];
+	__u32 owner_uid;
+	__u32 flags;
+	__u32 cap;
+	__u32 msg_max;
+	__u64 bytes_max;
+	__u64 type;
+	__u32 max_attempts;
+	__u32 mode;
+	__u64 bytes;
+	__u32 queued;
+	__u32 unsettled;
+	__u32 parked_senders;
+	__u32 parked_receivers;
+	__u32 senders;
+	__u32 receivers;
+	__u64 totals_sent;
+	__u64 totals_received;
+	__u64 totals_settled;
+	__u64 totals_redelivered;
+	__u64 totals_dropped;
+};
+
+/* clang-format off */
+
+#define CHAN_IOC_MAGIC 0xD5
+
+#define CHAN_IOC_QUERY	_IOWR(CHAN_IOC_MAGIC, 0x00, struct chan_query)
+#define CHAN_IOC_CREATE _IOWR(CHAN_IOC_MAGIC, 0x01, struct chan_create)
+#define CHAN_IOC_REMOVE _IOWR(CHAN_IOC_MAGIC, 0x02, struct chan_name)
+#define CHAN_IOC_DERIVE _IOWR(CHAN_IOC_MAGIC, 0x03, struct chan_derive)
+#define CHAN_IOC_STAT	_IOWR(CHAN_IOC_MAGIC, 0x04, struct chan_stat)
+
+/*
+ * On an ADMIN endpoint: no more sends, ever. Sends that are new or wait for a
+ * slot get EPIPE; what is queued can be received; then receivers get
+ * ESHUTDOWN. Doing it again changes nothing.
+ */
+#define CHAN_IOC_SHUTDOWN _IO(CHAN_IOC_MAGIC, 0x05)
+
+/* clang-format on */
+
+#endif /* _UAPI_LINUX_CHAN_H */
