@@ -92,16 +92,21 @@ static void user_put(struct chan_user *user)
 	kfree(user);
 }
 
-static int user_charge(struct chan_user *user, u64 bytes)
+/* What the machine allows may still be too much for this user. */
+static bool over_limits(const struct chan_user *user, u64 sum)
 {
 	const struct chan_limits now = chan_charge_limits();
-	bool exempt = capable(CAP_SYS_RESOURCE);
+
+	return user->channels >= now.user_channels || sum > now.user_bytes;
+}
+
+static int user_charge(struct chan_user *user, u64 bytes)
+{
 	u64 sum;
 
 	if (check_add_overflow(user->bytes, bytes, &sum))
 		return -EDQUOT;
-	if (!exempt &&
-	    (user->channels >= now.user_channels || sum > now.user_bytes))
+	if (over_limits(user, sum) && !capable(CAP_SYS_RESOURCE))
 		return -EDQUOT;
 	user->bytes = sum;
 	user->channels++;
