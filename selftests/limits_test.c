@@ -9,7 +9,7 @@
 #include "chan_test.h"
 
 #define NAME T "limits"
-#define MANY 1000000
+#define MANY 1000000000
 
 static const char *const parameters[] = {
 	"max_channels",
