@@ -105,7 +105,8 @@ static bool hand_over(struct chan_channel *channel,
 	return false;
 }
 
-static void admit(struct chan_channel *channel, struct chan_message *message)
+static inline void admit(struct chan_channel *channel,
+			 struct chan_message *message)
 {
 	chan_message_move(message, CHAN_MESSAGE_QUEUED);
 	channel->queued++;
@@ -127,18 +128,25 @@ static void decide_sender(struct chan_channel *channel,
 	chan_wait_decide(channel, sender, result);
 }
 
-/* A slot is free, or the first in line has gone. */
-static void admit_line(struct chan_channel *channel)
+static noinline void admit_line(struct chan_channel *channel)
 {
 	struct chan_message *first;
 
-	while (channel->nr_line && (first = chan_queue_first(&channel->line)) &&
+	while ((first = chan_queue_first(&channel->line)) &&
 	       has_room(channel, first->len)) {
 		leave_line(channel, first);
 		decide_sender(channel, first, 0);
 		admit(channel, first);
 	}
-	if (chan_flow_can_send(channel))
+}
+
+/* A slot is free, or the first in line has gone. */
+static void offer_room(struct chan_channel *channel)
+{
+	if (channel->nr_line && !is_rendezvous(channel))
+		admit_line(channel);
+	/* chan_poll: ordered by the lock. Most often nobody is there. */
+	if (waitqueue_active(&channel->writable) && chan_flow_can_send(channel))
 		chan_wait_note_writable(channel);
 }
 
@@ -224,7 +232,7 @@ bool chan_flow_withdraw(struct chan_channel *channel,
 	message->sender = NULL;
 	if (in_line) {
 		leave_line(channel, message);
-		admit_line(channel);
+		offer_room(channel);
 	}
 	return in_line;
 }
@@ -280,7 +288,7 @@ bool chan_flow_receive(struct chan_channel *channel,
 	} else if (counts) {
 		channel->queued--;
 		channel->bytes -= cost_of(message->len);
-		admit_line(channel);
+		offer_room(channel);
 	}
 	if (unlikely(channel->closing) && is_over(channel))
 		end_receivers(channel);

@@ -67,7 +67,8 @@ extern const u8 chan_message_steps[CHAN_MESSAGE_STATES];
  * @data: the payload: @bytes, or memory of its own
  * @len: of the payload
  * @state: changed only by chan_message_move(), under the channel's lock
- * @nowait: with cap 0: the sender does not wait for another receiver
+ * @nowait: with cap 0: the sender does not wait for another receiver; set by
+ *	whoever sets @sender
  * @bytes: room for a short payload
  *
  * Held by one at a time: the sender while NEW or WAITING, the channel while
@@ -122,7 +123,6 @@ static inline void chan_message_renew(struct chan_message *message, u32 len)
 	message->data = message->bytes;
 	message->len = len;
 	message->state = CHAN_MESSAGE_NEW;
-	message->nowait = false;
 }
 
 /**

@@ -12,9 +12,6 @@
 
 #include "message.h"
 
-/* More would only help a sender that is further ahead than this. */
-#define CHAN_POOL_MAX 1024
-
 /**
  * struct chan_pool - messages with short payloads that nobody uses
  * @first: linked by chan_message.next_used, the last used first
@@ -44,7 +41,7 @@ static inline void chan_pool_init(struct chan_pool *pool, u32 cap,
 
 	pool->first = NULL;
 	pool->count = 0;
-	pool->max = min3(most, (u64)max(cap, 1U), (u64)CHAN_POOL_MAX);
+	pool->max = min_t(u64, most, max(cap, 1U));
 }
 
 /**

@@ -54,7 +54,7 @@ static struct lane open_pipe(void)
 static struct lane open_chan(void)
 {
 	/* A pipe holds 8192 messages of this size. */
-	struct chan_create create = { .cap = 1024 };
+	struct chan_create create = { .cap = 4096 };
 	int control = open(CHAN_CONTROL_PATH, O_RDWR);
 
 	if (control < 0 || ioctl(control, CHAN_IOC_CREATE, &create))
