@@ -64,7 +64,6 @@
 #define CHECK_EQ(want, got)                                                \
 	do {                                                               \
 		long long want_ = (want), got_ = (got);                    \
-                                                                           \
 		if (want_ != got_) {                                       \
 			fprintf(stderr, "# %s:%d: %s is %lld, not %lld\n", \
 				__FILE__, __LINE__, #got, got_, want_);    \
@@ -480,7 +479,6 @@ static inline int seconds_each(void)
 	({                                                   \
 		double end_ = now() + BUDGET;                \
 		bool is_;                                    \
-                                                             \
 		while (!(is_ = (condition)) && now() < end_) \
 			usleep(1000);                        \
 		is_;                                         \
