@@ -5,7 +5,8 @@
 # module is composed (see Kbuild) nor how the guest works.
 #
 # Variables: KDIR= headers to build for, W= C= V= as for the kernel,
-# KERNEL= flavour of the guest's kernel, T= tests to run, SECONDS_EACH=,
+# KERNEL= flavour of the guest's kernel, DEBUG= kasan, kcsan or kmsan for a debug
+# kernel instead, CONTROLS=1 for planted bugs, T= tests to run, SECONDS_EACH=,
 # NAMES= for load, PREFIX= and DESTDIR= for install, OFFLINE=1.
 
 VERSION = 0.1.0
@@ -17,7 +18,7 @@ MAKEFLAGS += --no-print-directory
 QEMU = selftests/qemu
 CC ?= gcc
 
-export KERNEL OFFLINE T V SECONDS_EACH SEED NO_COLOR KSFT
+export KERNEL DEBUG OFFLINE T V SECONDS_EACH SEED NO_COLOR KSFT
 
 # The headers: asked for, or chosen once and only by targets that need them.
 ifndef KDIR
@@ -78,8 +79,8 @@ samples: ## build the sample programs
 demo: ## show in a virtual machine what chan does, in about a minute
 	@$(QEMU)/boot demo
 
-test: ## run the tests in a virtual machine (T=pattern, SECONDS_EACH=2, KERNEL=6.12)
-	@$(QEMU)/boot test
+test: ## run the tests in a virtual machine (T=pattern, KERNEL=6.12, DEBUG=kasan|kcsan|kmsan, CONTROLS=1)
+	@$(QEMU)/$(if $(filter 1,$(CONTROLS)),controls,boot test)
 
 soak: ## run the same tests for long (SECONDS_EACH=30)
 	@SECONDS_EACH=$(or $(SECONDS_EACH),30) $(QEMU)/boot test
@@ -138,5 +139,5 @@ dist: ## pack the committed sources into chan-VERSION.tar.xz
 deps: ## list the packages that the build and the tests need, and why
 	@$(QEMU)/tools list
 
-kernels: ## fetch the newest kernel of the guest's flavour (KERNEL=6.12)
-	@$(QEMU)/kernels refresh $(KERNEL)
+kernels: ## fetch the newest kernel (KERNEL=6.12), or build a debug kernel again (DEBUG=kasan)
+	@$(QEMU)/kernels $(if $(DEBUG),rebuild $(DEBUG),refresh $(KERNEL))

@@ -10,6 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/chan
 progress_every=15
+progress_pause=0.1
 progress_last=0
 progress_shown=
 progress_pid=
@@ -72,7 +73,7 @@ with_progress() {
 	set +m
 	while kill -0 "$progress_pid" 2>/dev/null; do
 		progress "$step" "$begun" "${figure:+$($figure)}"
-		sleep 0.1
+		sleep "$progress_pause"
 	done
 	wait "$progress_pid" || rc=$?
 	progress_pid=

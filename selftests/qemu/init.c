@@ -13,12 +13,17 @@
  *	out MILLISECONDS TEXT	a line of the entry's output
  *	log TEXT		a line of the kernel log that the check objects to
  *	end NAME PASSED FAILED SKIPPED MILLISECONDS REASON
+ *	note TEXT		a sentence for the user
  *	done PASSED FAILED SKIPPED NONCE
  *
  * A line of /list is "KIND SECONDS NAME COMMAND". KIND is "tap" for a test,
  * "step" for a command that must exit with 0 and otherwise ends the run, and
  * "shell" for a command that gets the serial port as its terminal (then nothing
  * is reported but failures, in plain words).
+ *
+ * With GUEST_RACES in the environment the kernel is one with KCSAN, which finds
+ * data races of its own: the check objects to those whose report names chan, and
+ * counts the others.
  *
  * "init --scan PATTERNS" reads a log on standard input and prints what the
  * check objects to.
@@ -50,6 +55,8 @@
 #define OUTPUT_MAX   (512 * 1024) /* per entry; then only TAP lines go on */
 #define REAP_MS	     10000 /* for killed processes to be gone */
 #define PATTERNS_MAX 128
+#define RACE_LINES   200 /* of a report of KCSAN */
+#define RACE_LEN     160
 
 struct verdict {
 	int passed, failed, skipped;
@@ -72,6 +79,17 @@ struct outcome {
 	char reason[256];
 };
 
+/* A report of KCSAN, kept until its last line: then it is known whose it is. */
+struct race {
+	bool open, ours;
+	int lines_nr;
+	char lines[RACE_LINES][RACE_LEN];
+};
+
+static struct race race;
+static int races_of_others;
+static bool races_gathered;
+static bool scanning; /* a log on standard input, not this kernel's */
 static regex_t patterns[PATTERNS_MAX];
 static int patterns_nr;
 static int verdict_fd = 1;
@@ -156,11 +174,63 @@ static bool log_line_is_bad(const char *line)
 	return false;
 }
 
+static void log_object(const char *line)
+{
+	if (scanning)
+		puts(line);
+	else
+		report("log %s", line);
+	if (on_terminal)
+		dprintf(verdict_fd, "The kernel log says: %s\r\n", line);
+}
+
+/* False if the race is chan's. */
+static bool race_end(void)
+{
+	bool good = !race.open || !race.ours;
+
+	if (race.open && !race.ours)
+		races_of_others++;
+	for (int i = 0; !good && i < race.lines_nr; i++)
+		log_object(race.lines[i]);
+	memset(&race, 0, sizeof(race));
+	return good;
+}
+
+static bool race_take(const char *line)
+{
+	if (strstr(line, "======") || race.lines_nr == RACE_LINES)
+		return race_end();
+	race.open = true;
+	race.ours |= !!strstr(line, "[chan]");
+	snprintf(race.lines[race.lines_nr++], RACE_LEN, "%s", line);
+	return true;
+}
+
+/* Takes a line of the log; false if the check objects. */
+static bool log_take(const char *line, bool judge)
+{
+	bool header = races_gathered && strstr(line, "BUG: KCSAN: ");
+	bool good = true;
+
+	if (header)
+		good = race_end();
+	if (header || race.open)
+		good &= race_take(line);
+	if (header || !judge || !strncmp(line, "guest: start ", 13) ||
+	    !log_line_is_bad(line))
+		return good;
+	log_object(line);
+	return false;
+}
+
 static int scan_stdin(const char *path)
 {
 	char *line = NULL;
 	size_t size = 0;
 	int bad = 0;
+
+	scanning = true;
 
 	if (patterns_load(path)) {
 		fprintf(stderr, "init: no patterns in %s\n", path);
@@ -168,11 +238,9 @@ static int scan_stdin(const char *path)
 	}
 	while (getline(&line, &size, stdin) > 0) {
 		line[strcspn(line, "\n")] = '\0';
-		if (log_line_is_bad(line)) {
-			puts(line);
-			bad = 1;
-		}
+		bad |= !log_take(line, true);
 	}
+	bad |= !race_end();
 	free(line);
 	return bad;
 }
@@ -211,17 +279,10 @@ static bool kmsg_check(bool judge)
 			return good;
 		record[n] = '\0';
 		text = strchr(record, ';');
-		if (!text || !judge)
+		if (!text)
 			continue;
 		text[strcspn(text, "\n")] = '\0';
-		if (!strncmp(text + 1, "guest: start ", 13) ||
-		    !log_line_is_bad(text + 1))
-			continue;
-		report("log %s", text + 1);
-		if (on_terminal)
-			dprintf(verdict_fd, "The kernel log says: %s\r\n",
-				text + 1);
-		good = false;
+		good &= log_take(text + 1, judge);
 	}
 }
 
@@ -621,6 +682,11 @@ static void guest_run(struct verdict *verdict)
 	kmsg_check(false);
 	taint_is_new();
 	run_list("/list", verdict);
+	if (!race_end())
+		verdict->failed++;
+	if (races_gathered)
+		report("note KCSAN reported %d data races in which chan has no part",
+		       races_of_others);
 }
 
 int main(int argc, char **argv)
@@ -628,6 +694,7 @@ int main(int argc, char **argv)
 	struct verdict verdict = {};
 	const char *nonce;
 
+	races_gathered = getenv("GUEST_RACES");
 	if (argc == 3 && !strcmp(argv[1], "--scan"))
 		return scan_stdin(argv[2]);
 	if (getpid() != 1) {
