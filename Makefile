@@ -50,7 +50,7 @@ kdir:
 		echo "No kernel headers $(OLDEST) or newer are installed or cached; install linux-headers-$(RUNNING), or fetch Debian's with: make kernels" >&2; exit 1; \
 	elif [ -z "$(RELEASE)" ]; then \
 		echo "$(KDIR) holds no built kernel headers; name a kernel's build directory: make KDIR=/lib/modules/VERSION/build" >&2; exit 1; \
-	elif [ "$$(printf '%s\n' $(OLDEST) "$(RELEASE)" | sort -V | head -n 1)" != $(OLDEST) ]; then \
+	elif [ "$$(printf '%s\n' $(OLDEST) "$(RELEASE)" | sort -V | sed -n 1p)" != $(OLDEST) ]; then \
 		echo "Kernel $(RELEASE) in $(KDIR) is older than $(OLDEST), which is the oldest that chan supports; name newer headers: make KDIR=/lib/modules/VERSION/build" >&2; exit 1; \
 	fi
 	@echo "Building for kernel $(RELEASE) ($(KDIR))"

@@ -105,8 +105,17 @@ static int room_leave(struct room *room)
 struct census {
 	struct chan_stat stat;
 	long long references;
-	int fds, nodes, channels;
+	int fds, lowest_fd, nodes, channels;
 };
+
+/* Below it are descriptors, also those that are taken but lead nowhere. */
+static int lowest_fd(void)
+{
+	int fd = dup(0);
+
+	close(fd);
+	return fd;
+}
 
 /* Channels that are paid for: one more than these is refused. */
 static int channels_paid(int control)
@@ -132,12 +141,14 @@ static void census_take(struct census *census, const struct room *room)
 	census->channels = channels_paid(room->control);
 	census->nodes = count_nodes();
 	census->fds = count_fds();
+	census->lowest_fd = lowest_fd();
 }
 
 /* 0, or 1 when something differs. */
 static int census_compare(const struct census *was, const struct census *is)
 {
 	CHECK_EQ(was->fds, is->fds);
+	CHECK_EQ(was->lowest_fd, is->lowest_fd);
 	CHECK_EQ(was->nodes, is->nodes);
 	CHECK_EQ(was->channels, is->channels);
 	CHECK_EQ(was->references, is->references);

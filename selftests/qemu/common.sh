@@ -4,6 +4,10 @@
 # What the scripts of this directory share: how they tell the user something,
 # how they become root, and where the tree and the cache are. It must not do
 # anything by being read.
+#
+# All of them run with pipefail: whatever stands in a pipeline reads its input to
+# the end ("sed -n 1p", not "head -n 1"), or the writer may die of SIGPIPE and
+# take the script with it, now and then.
 
 # shellcheck disable=SC2034 # used by those who read this file
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -188,7 +188,7 @@ debug_mention_newer() {
 
 	have=$(<"$cache/debug/$1/source")
 	offered=$(apt-cache show --no-all-versions "$source_package" 2>/dev/null |
-		sed -n 's/^Version: //p' | head -n 1)
+		sed -n 's/^Version: //p' | sed -n 1p)
 	[[ -n $offered ]] && dpkg --compare-versions "$offered" gt "$have" || return 0
 	say "The $1 kernel is of $source_package $have; $offered is there, for: make kernels DEBUG=$1"
 }

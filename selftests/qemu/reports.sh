@@ -25,7 +25,7 @@ lines_of() {
 	local section address
 
 	read -r section address < <(objdump -t "$object/chan.ko" |
-		awk -v name="$1" '$NF == name && $3 == "F" { print $4, "0x" $1; exit }') || return 0
+		awk -v name="$1" '$NF == name && $3 == "F" && !seen++ { print $4, "0x" $1 }') || return 0
 	lines_at "$section" $((address + $2))
 }
 
@@ -33,7 +33,7 @@ lines_of() {
 lines_of_address() {
 	local base offset
 
-	base=$(sed -nE 's/^out [0-9]+ chan is at (0x[0-9a-f]+)$/\1/p' "$logs/verdict" | head -n 1)
+	base=$(sed -nE 's/^out [0-9]+ chan is at (0x[0-9a-f]+)$/\1/p' "$logs/verdict" | sed -n 1p)
 	[[ -n $base ]] || return 0
 	offset=$(($1 - base))
 	((offset > 0 && offset < 1 << 20)) || return 0
