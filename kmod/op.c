@@ -46,11 +46,12 @@ static void refill_spare(struct chan_endpoint *endpoint)
 			   chan_pool_take(&endpoint->channel->pool));
 }
 
-/* The message is the sender's again, and the sender gives up. */
+/* Called with the lock held: the sender gives up what nobody has received. */
 static int withdraw(struct chan_channel *channel, struct chan_message *message)
 {
 	bool mine;
 
+	lockdep_assert_held(&channel->lock);
 	mine = chan_flow_withdraw(channel, message);
 	chan_wait_unlock(channel);
 	if (mine)
@@ -80,6 +81,7 @@ static noinline int send_in_line(struct chan_channel *channel,
 {
 	struct chan_waiter waiter;
 
+	lockdep_assert_held(&channel->lock);
 	chan_wait_init(&waiter);
 	message->sender = &waiter;
 	chan_flow_line_up(channel, message);
@@ -173,6 +175,7 @@ static noinline struct chan_message *claim_in_turn(struct chan_channel *channel,
 {
 	struct chan_waiter waiter;
 
+	lockdep_assert_held(&channel->lock);
 	chan_wait_init(&waiter);
 	waiter.room = room;
 	chan_flow_await(channel, &waiter);
