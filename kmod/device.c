@@ -81,7 +81,8 @@ static char *node_devnode(const struct device *dev, umode_t *mode, kuid_t *uid,
 		*uid = node->uid;
 		*gid = node->gid;
 	}
-	return kasprintf(GFP_KERNEL, "chan/%s", dev_name(dev));
+	/* Without it the driver core would quietly take another path. */
+	return kasprintf(GFP_KERNEL | __GFP_NOFAIL, "chan/%s", dev_name(dev));
 }
 
 static void node_release(struct device *dev)

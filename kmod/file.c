@@ -122,10 +122,16 @@ static struct file *open_anonymous(struct chan_channel *channel, u32 rights,
 	return file;
 }
 
+/* The machine has nothing left: no reason to make another kind of file. */
+static bool is_exhaustion(int err)
+{
+	return err == -ENOMEM || err == -ENFILE;
+}
+
 /*
  * Opens the node at @path as anyone would, then narrows or widens what came of
  * it; nobody else has seen the file yet. NULL if it is not the node of
- * @channel, or no longer.
+ * @channel, or no longer, or not for this task.
  */
 static struct file *open_node(const struct path *path,
 			      struct chan_channel *channel, u32 rights,
@@ -138,7 +144,7 @@ static struct file *open_node(const struct path *path,
 		return NULL;
 	file = dentry_open(path, flags_of_rights(rights), current_cred());
 	if (IS_ERR(file))
-		return NULL;
+		return is_exhaustion(PTR_ERR(file)) ? file : NULL;
 	endpoint = file->private_data;
 	if (endpoint->channel != channel) {
 		fput(file);
@@ -153,13 +159,9 @@ static struct file *open_endpoint(const struct path *path,
 				  struct chan_channel *channel, u32 rights,
 				  u64 badge)
 {
-	struct file *file = NULL;
+	struct file *file = open_node(path, channel, rights, badge);
 
-	if (path)
-		file = open_node(path, channel, rights, badge);
-	if (!file)
-		file = open_anonymous(channel, rights, badge);
-	return file;
+	return file ?: open_anonymous(channel, rights, badge);
 }
 
 static int find_node(const struct chan_channel *channel, struct path *path)
@@ -167,6 +169,8 @@ static int find_node(const struct chan_channel *channel, struct path *path)
 	char *name;
 	int err;
 
+	if (!chan_channel_is_named(channel))
+		return -ENOENT;
 	name = kasprintf(GFP_KERNEL, "/dev/chan/%s", channel->attr.name);
 	if (!name)
 		return -ENOMEM;
@@ -175,18 +179,27 @@ static int find_node(const struct chan_channel *channel, struct path *path)
 	return err;
 }
 
-struct file *chan_file_create(struct chan_channel *channel, u32 rights)
+static struct file *open_creators(struct chan_channel *channel, u32 rights)
 {
-	struct chan_endpoint *endpoint;
 	struct file *file;
 	struct path path;
+	int err;
 
-	if (chan_channel_is_named(channel) && !find_node(channel, &path)) {
-		file = open_endpoint(&path, channel, rights, 0);
-		path_put(&path);
-	} else {
-		file = open_endpoint(NULL, channel, rights, 0);
-	}
+	err = find_node(channel, &path);
+	if (is_exhaustion(err))
+		return ERR_PTR(err);
+	if (err)
+		return open_anonymous(channel, rights, 0);
+	file = open_endpoint(&path, channel, rights, 0);
+	path_put(&path);
+	return file;
+}
+
+struct file *chan_file_create(struct chan_channel *channel, u32 rights)
+{
+	struct file *file = open_creators(channel, rights);
+	struct chan_endpoint *endpoint;
+
 	if (IS_ERR(file))
 		return file;
 	endpoint = file->private_data;

@@ -68,7 +68,7 @@ struct chan_message *chan_message_create(u32 len)
 	chan_message_renew(message, len);
 	if (len <= CHAN_MESSAGE_INLINE)
 		return message;
-	message->data = kvmalloc(len, GFP_KERNEL_ACCOUNT);
+	message->data = kvmalloc(len, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (message->data)
 		return message;
 	kmem_cache_free(messages, message);
