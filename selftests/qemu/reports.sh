@@ -55,12 +55,16 @@ name_lines() {
 	done
 }
 
-# From the first line that the log check objects to, otherwise the end.
+# From the first line that the log check objects to, otherwise the end. What the
+# kernel says of itself before init runs is no report.
 console_excerpt() {
 	local first text=$logs/console.text
 
 	tr -d '\r' <"$logs/console" >"$text"
-	first=$("$top/build/guest/init" --scan "$here/log-patterns" <"$text" | head -n 1) || true
+	if grep -q 'Run /init as init process' "$text"; then
+		sed -i '1,/Run \/init as init process/d' "$text"
+	fi
+	first=$("$top/build/guest/init" --scan "$here/log-patterns" <"$text" | sed -n 1p) || true
 	if [[ -n $first ]]; then
 		grep -F -m 1 -A "$report_length" -e "$first" "$text" || true
 	else
