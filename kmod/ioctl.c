@@ -2,7 +2,7 @@
 /*
  * ioctl.c - the ioctl door
  *
- * Owns how records come in and go out, and what makes a record malformed. It
+ * Owns what makes a record malformed. It
  * reads each record once, calls what does the work, and writes the record back
  * whether that failed or not. It decides nothing else.
  */
@@ -21,6 +21,7 @@
 #include "file.h"
 #include "hangup.h"
 #include "ioctl.h"
+#include "record.h"
 
 #define RIGHTS_ALL (CHAN_RIGHT_SEND | CHAN_RIGHT_RECV | CHAN_RIGHT_ADMIN)
 #define CREATE_FLAGS \
@@ -28,40 +29,6 @@
 
 /* An ioctl number without the size of its record, which may vary. */
 #define IOC_BARE(cmd) ((cmd) & ~IOCSIZE_MASK)
-
-/* The last member that every record of version 1 has. */
-#define V1_SIZE(type, last) offsetofend(type, last)
-
-/**
- * struct record - where a record is in user space
- * @uptr: its address
- * @usize: its size there
- */
-struct record {
-	void __user *uptr;
-	size_t usize;
-};
-
-/*
- * Copies a record in. A short one is read all the same before it is refused,
- * for an unreadable one is EFAULT whatever else is wrong with it.
- */
-static int record_in(const struct record *rec, void *to, size_t ksize,
-		     size_t v1_size)
-{
-	int err = copy_struct_from_user(to, ksize, rec->uptr, rec->usize);
-
-	if (err)
-		return err;
-	return rec->usize < v1_size ? -EINVAL : 0;
-}
-
-static int record_out(const struct record *rec, const void *from, size_t ksize)
-{
-	if (copy_to_user(rec->uptr, from, min(rec->usize, ksize)))
-		return -EFAULT;
-	return 0;
-}
 
 static int name_in(u64 address, char *name)
 {
@@ -76,13 +43,13 @@ static int name_in(u64 address, char *name)
 	return 0;
 }
 
-static long query(const struct record *rec)
+static long query(const struct chan_record *rec)
 {
 	const struct chan_limits limits = chan_charge_limits();
 	struct chan_query q;
 	int err;
 
-	err = record_in(rec, &q, sizeof(q), V1_SIZE(typeof(q), msg_overhead));
+	err = chan_record_in(rec, &q, sizeof(q), CHAN_RECORD_V1(typeof(q), msg_overhead));
 	if (err)
 		return err;
 	q = (struct chan_query){
@@ -96,7 +63,7 @@ static long query(const struct record *rec)
 		.name_max = CHAN_NAME_MAX,
 		.msg_overhead = CHAN_MSG_OVERHEAD,
 	};
-	return record_out(rec, &q, sizeof(q));
+	return chan_record_out(rec, &q, sizeof(q));
 }
 
 static u64 default_bytes_max(u32 cap, u64 one)
@@ -164,7 +131,7 @@ static struct file *create_file(const struct chan_attributes *attr, u32 rights)
 	return file;
 }
 
-static int create_checked(const struct record *rec, struct chan_create *create)
+static int create_checked(const struct chan_record *rec, struct chan_create *create)
 {
 	u32 rights = create->rights ?: RIGHTS_ALL;
 	struct chan_attributes attr;
@@ -181,7 +148,7 @@ static int create_checked(const struct record *rec, struct chan_create *create)
 		return fd;
 	/* Told before it is true, so that nothing is to be undone later. */
 	create->fd = fd;
-	err = record_out(rec, create, sizeof(*create));
+	err = chan_record_out(rec, create, sizeof(*create));
 	if (err)
 		goto err_fd;
 	file = create_file(&attr, rights | CHAN_RIGHT_ADMIN);
@@ -197,31 +164,31 @@ err_fd:
 	return err;
 }
 
-static long create(const struct record *rec)
+static long create(const struct chan_record *rec)
 {
 	struct chan_create create;
 	int err;
 
-	err = record_in(rec, &create, sizeof(create),
-			V1_SIZE(typeof(create), reserved));
+	err = chan_record_in(rec, &create, sizeof(create),
+			CHAN_RECORD_V1(typeof(create), reserved));
 	if (err)
 		return err;
 	err = create_checked(rec, &create);
 	if (err) {
 		create.fd = -1;
-		record_out(rec, &create, sizeof(create));
+		chan_record_out(rec, &create, sizeof(create));
 	}
 	return err;
 }
 
-static long remove(const struct record *rec)
+static long remove(const struct chan_record *rec)
 {
 	char name[CHAN_NAME_MAX + 1];
 	struct chan_name record;
 	int err;
 
-	err = record_in(rec, &record, sizeof(record),
-			V1_SIZE(typeof(record), name));
+	err = chan_record_in(rec, &record, sizeof(record),
+			CHAN_RECORD_V1(typeof(record), name));
 	if (err)
 		return err;
 	err = name_in(record.name, name);
@@ -230,7 +197,7 @@ static long remove(const struct record *rec)
 	return chan_device_remove(name);
 }
 
-static int derive_checked(struct file *base, const struct record *rec,
+static int derive_checked(struct file *base, const struct chan_record *rec,
 			  struct chan_derive *derive)
 {
 	struct chan_endpoint *endpoint = base->private_data;
@@ -246,7 +213,7 @@ static int derive_checked(struct file *base, const struct record *rec,
 	if (fd < 0)
 		return fd;
 	derive->fd = fd;
-	err = record_out(rec, derive, sizeof(*derive));
+	err = chan_record_out(rec, derive, sizeof(*derive));
 	if (err)
 		goto err_fd;
 	file = chan_file_derive(base, derive->rights,
@@ -263,34 +230,34 @@ err_fd:
 	return err;
 }
 
-static long derive(struct file *base, const struct record *rec)
+static long derive(struct file *base, const struct chan_record *rec)
 {
 	struct chan_derive derive;
 	int err;
 
-	err = record_in(rec, &derive, sizeof(derive),
-			V1_SIZE(typeof(derive), badge));
+	err = chan_record_in(rec, &derive, sizeof(derive),
+			CHAN_RECORD_V1(typeof(derive), badge));
 	if (err)
 		return err;
 	err = derive_checked(base, rec, &derive);
 	if (err) {
 		derive.fd = -1;
-		record_out(rec, &derive, sizeof(derive));
+		chan_record_out(rec, &derive, sizeof(derive));
 	}
 	return err;
 }
 
-static long stat(struct chan_channel *channel, const struct record *rec)
+static long stat(struct chan_channel *channel, const struct chan_record *rec)
 {
 	struct chan_stat stat;
 	int err;
 
-	err = record_in(rec, &stat, sizeof(stat),
-			V1_SIZE(typeof(stat), totals_dropped));
+	err = chan_record_in(rec, &stat, sizeof(stat),
+			CHAN_RECORD_V1(typeof(stat), totals_dropped));
 	if (err)
 		return err;
 	chan_channel_stat(channel, &stat);
-	return record_out(rec, &stat, sizeof(stat));
+	return chan_record_out(rec, &stat, sizeof(stat));
 }
 
 static long shutdown(struct chan_endpoint *endpoint)
@@ -301,9 +268,9 @@ static long shutdown(struct chan_endpoint *endpoint)
 	return 0;
 }
 
-static struct record record_of(unsigned int cmd, unsigned long arg)
+static struct chan_record record_of(unsigned int cmd, unsigned long arg)
 {
-	return (struct record){
+	return (struct chan_record){
 		.uptr = (void __user *)arg,
 		.usize = _IOC_SIZE(cmd),
 	};
@@ -311,7 +278,7 @@ static struct record record_of(unsigned int cmd, unsigned long arg)
 
 long chan_ioctl_control(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	const struct record rec = record_of(cmd, arg);
+	const struct chan_record rec = record_of(cmd, arg);
 
 	switch (IOC_BARE(cmd)) {
 	case IOC_BARE(CHAN_IOC_QUERY):
@@ -328,7 +295,7 @@ long chan_ioctl_control(struct file *file, unsigned int cmd, unsigned long arg)
 long chan_ioctl_endpoint(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct chan_endpoint *endpoint = file->private_data;
-	const struct record rec = record_of(cmd, arg);
+	const struct chan_record rec = record_of(cmd, arg);
 
 	switch (IOC_BARE(cmd)) {
 	case IOC_BARE(CHAN_IOC_QUERY):

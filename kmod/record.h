@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * record.h - records of the ABI, in and out of user space
+ */
+#ifndef CHAN_RECORD_H
+#define CHAN_RECORD_H
+
+#include <linux/compiler.h>
+#include <linux/stddef.h>
+#include <linux/types.h>
+
+/**
+ * struct chan_record - where a record is in user space
+ * @uptr: its address
+ * @usize: its size there
+ */
+struct chan_record {
+	void __user *uptr;
+	size_t usize;
+};
+
+/**
+ * CHAN_RECORD_V1() - the size that a record has at least
+ * @type: of the record
+ * @last: the last member that it had in version 1 of the ABI
+ */
+#define CHAN_RECORD_V1(type, last) offsetofend(type, last)
+
+/**
+ * chan_record_in() - read a record, once
+ * @record: where it is
+ * @to: the record as this kernel knows it
+ * @ksize: its size
+ * @v1_size: see CHAN_RECORD_V1()
+ *
+ * Return: 0; -EFAULT; -EINVAL, too short; -E2BIG, longer, and not zero there.
+ */
+int chan_record_in(const struct chan_record *record, void *to, size_t ksize,
+		   size_t v1_size);
+
+/**
+ * chan_record_out() - write a record back
+ * @record: where it is
+ * @from: the record as this kernel knows it
+ * @ksize: its size
+ *
+ * Return: 0 or -EFAULT.
+ */
+int chan_record_out(const struct chan_record *record, const void *from,
+		    size_t ksize);
+
+#endif /* CHAN_RECORD_H */
