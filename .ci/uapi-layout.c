@@ -46,6 +46,8 @@ VALUE(CHAN_BYTES_DEFAULT, 1048576);
 VALUE(CHAN_MSG_OVERHEAD, 256);
 VALUE(CHAN_MODE_DEFAULT, 0600);
 
+VALUE(CHAN_FEATURE_OP, 0x1);
+
 VALUE(CHAN_RIGHT_SEND, 0x1);
 VALUE(CHAN_RIGHT_RECV, 0x2);
 VALUE(CHAN_RIGHT_ADMIN, 0x4);
@@ -54,6 +56,41 @@ VALUE(CHAN_HANGUP, 0x1);
 VALUE(CHAN_EPHEMERAL, 0x2);
 VALUE(CHAN_WORKQUEUE, 0x4);
 VALUE(CHAN_FIXED, 0x8);
+
+VALUE(CHAN_OP_SEND, 1);
+VALUE(CHAN_OP_RECV, 2);
+VALUE(CHAN_OP_SETTLE, 3);
+VALUE(CHAN_OP_CANCEL, 4);
+VALUE(CHAN_OP_WAIT, 5);
+
+VALUE(CHAN_NOWAIT, 0x1);
+VALUE(CHAN_PEEK, 0x2);
+VALUE(CHAN_AUTOACK, 0x4);
+VALUE(CHAN_BY_TAG, 0x8);
+
+VALUE(CHAN_UNTIL_QUEUED, 0);
+VALUE(CHAN_UNTIL_RECEIVED, 1);
+VALUE(CHAN_UNTIL_SETTLED, 2);
+
+VALUE(CHAN_DUTY_NONE, 0);
+VALUE(CHAN_DUTY_ACK, 1);
+VALUE(CHAN_DUTY_REPLY, 2);
+
+VALUE(CHAN_ON_DEATH_FAIL, 0);
+VALUE(CHAN_ON_DEATH_REDELIVER, 1);
+
+VALUE(CHAN_PRIO_MAX, 31);
+
+VALUE(CHAN_ACK, 1);
+VALUE(CHAN_REPLY, 2);
+VALUE(CHAN_REJECT, 3);
+VALUE(CHAN_RETURN, 4);
+
+VALUE(CHAN_STATE_WITHDRAWN, 0);
+VALUE(CHAN_STATE_QUEUED, 1);
+VALUE(CHAN_STATE_RECEIVED, 2);
+VALUE(CHAN_STATE_SETTLED, 3);
+VALUE(CHAN_STATE_ABANDONED, 4);
 
 SIZE(chan_query, 56);
 MEMBER(chan_query, abi, 0, 4);
@@ -111,6 +148,32 @@ MEMBER(chan_stat, totals_settled, 152, 8);
 MEMBER(chan_stat, totals_redelivered, 160, 8);
 MEMBER(chan_stat, totals_dropped, 168, 8);
 
+SIZE(chan_op, 120);
+MEMBER(chan_op, code, 0, 4);
+MEMBER(chan_op, flags, 4, 4);
+MEMBER(chan_op, fd, 8, 4);
+MEMBER(chan_op, until, 12, 1);
+MEMBER(chan_op, duty, 13, 1);
+MEMBER(chan_op, on_death, 14, 1);
+MEMBER(chan_op, prio, 15, 1);
+MEMBER(chan_op, buf, 16, 8);
+MEMBER(chan_op, len, 24, 8);
+MEMBER(chan_op, reply_buf, 32, 8);
+MEMBER(chan_op, reply_len, 40, 8);
+MEMBER(chan_op, deadline, 48, 8);
+MEMBER(chan_op, id, 56, 8);
+MEMBER(chan_op, tag, 64, 8);
+MEMBER(chan_op, verdict, 72, 4);
+MEMBER(chan_op, error, 76, 4);
+MEMBER(chan_op, attempt, 80, 4);
+MEMBER(chan_op, state, 84, 4);
+MEMBER(chan_op, result, 88, 4);
+MEMBER(chan_op, uid, 92, 4);
+MEMBER(chan_op, gid, 96, 4);
+MEMBER(chan_op, pid, 100, 4);
+MEMBER(chan_op, badge, 104, 8);
+MEMBER(chan_op, sent_at, 112, 8);
+
 VALUE(CHAN_IOC_MAGIC, 0xD5);
 IOCTL(CHAN_IOC_QUERY, 0x00, chan_query);
 IOCTL(CHAN_IOC_CREATE, 0x01, chan_create);
@@ -118,3 +181,4 @@ IOCTL(CHAN_IOC_REMOVE, 0x02, chan_name);
 IOCTL(CHAN_IOC_DERIVE, 0x03, chan_derive);
 IOCTL(CHAN_IOC_STAT, 0x04, chan_stat);
 IOCTL_BARE(CHAN_IOC_SHUTDOWN, 0x05);
+IOCTL(CHAN_IOC_OP, 0x06, chan_op);

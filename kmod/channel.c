@@ -7,6 +7,7 @@
  * files, nodes or records.
  */
 #include <linux/cleanup.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uidgid.h>
@@ -14,6 +15,7 @@
 #include "channel.h"
 #include "charge.h"
 #include "compat.h"
+#include "stamp.h"
 
 static atomic64_t last_serial = ATOMIC64_INIT(0);
 
@@ -39,10 +41,11 @@ struct chan_channel *chan_channel_create(const struct chan_attributes *attr,
 	init_waitqueue_head(&channel->writable);
 	spin_lock_init(&channel->lock);
 	chan_queue_init(&channel->queue);
-	chan_queue_init(&channel->line);
+	INIT_LIST_HEAD(&channel->line);
 	INIT_LIST_HEAD(&channel->idle);
+	INIT_LIST_HEAD(&channel->peekers);
 	chan_pool_init(&channel->pool, attr->cap, attr->bytes_max);
-	channel->next_id = 1;
+	channel->next_number = 1;
 	return channel;
 }
 
@@ -52,13 +55,29 @@ struct chan_channel *chan_channel_get(struct chan_channel *channel)
 	return channel;
 }
 
+/* Nobody else is left: no lock. */
+static void destroy_queue(struct chan_channel *channel)
+{
+	struct chan_message *message;
+
+	while ((message = chan_queue_first(&channel->queue))) {
+		chan_queue_remove(&channel->queue, message);
+		if (chan_stamp_drop(message->stamp))
+			chan_stamp_destroy_list(message->stamp);
+		chan_message_destroy(message);
+		cond_resched();
+	}
+}
+
 void chan_channel_put(struct chan_channel *channel)
 {
 	if (!refcount_dec_and_test(&channel->refs))
 		return;
 	WARN_ON_ONCE(channel->senders || channel->receivers || channel->node);
-	WARN_ON_ONCE(channel->nr_line || channel->nr_idle || channel->claimed);
-	chan_message_destroy_list(&channel->queue.messages);
+	WARN_ON_ONCE(channel->nr_line || channel->nr_idle ||
+		     channel->nr_peekers || channel->claimed ||
+		     channel->unsettled);
+	destroy_queue(channel);
 	chan_message_destroy_used(channel->pool.first);
 	chan_charge_release(channel->payer, channel->attr.bytes_max);
 	kfree(channel);
@@ -82,10 +101,13 @@ void chan_channel_stat(struct chan_channel *channel, struct chan_stat *stat)
 	guard(spinlock)(&channel->lock);
 	stat->bytes = channel->bytes;
 	stat->queued = channel->queued;
+	stat->unsettled = channel->unsettled;
 	stat->parked_senders = channel->nr_line;
-	stat->parked_receivers = channel->nr_idle;
+	stat->parked_receivers = channel->nr_idle + channel->nr_peekers;
 	stat->totals_sent = channel->sent;
 	stat->totals_received = channel->received;
+	stat->totals_settled = channel->settled;
+	stat->totals_redelivered = channel->redelivered;
 	stat->totals_dropped = channel->dropped;
 	stat->senders = channel->senders;
 	stat->receivers = channel->receivers;

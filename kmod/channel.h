@@ -17,6 +17,7 @@
 #include "queue.h"
 
 struct chan_node;
+struct chan_stamp;
 struct chan_user;
 struct chan_waiter;
 
@@ -48,6 +49,7 @@ struct chan_attributes {
  * @readable: messages that a poller can now receive
  * @writable: slots that a poller can now send to
  * @ended: one side of the channel is gone for all who poll
+ * @retired: stamps to be freed
  * @any: is there anything to do at all?
  *
  * Part of a channel, guarded by its lock; empty whenever that is free.
@@ -58,6 +60,7 @@ struct chan_wakeups {
 	unsigned int writable;
 	bool ended;
 	bool any;
+	struct chan_stamp *retired;
 };
 
 /**
@@ -98,26 +101,34 @@ struct chan_channel {
 
 	/** @wake: what chan_wait_unlock() has to do */
 	struct chan_wakeups wake;
-	/** @queue: messages with a slot that nobody has claimed */
+	/** @queue: what can be received; with cap 0: from waiting senders */
 	struct chan_queue queue;
-	/** @line: messages of senders that wait for a slot; cap 0: a receiver */
-	struct chan_queue line;
+	/** @line: messages of senders that wait for a slot, first come first */
+	struct list_head line;
 	/** @idle: receivers that wait for a message, first come first */
 	struct list_head idle;
+	/** @peekers: those that wait for a look at one */
+	struct list_head peekers;
 	/** @pool: used messages, kept for the next senders */
 	struct chan_pool pool;
-	/** @next_id: of the next message */
-	u64 next_id;
-	/** @bytes: what the messages that hold slots count */
+	/** @next_number: the next id or token */
+	u64 next_number;
+	/** @bytes: what @queued and @unsettled messages count */
 	u64 bytes;
-	/** @queued: slots held by messages not yet received, claimed ones too */
+	/** @queued: messages QUEUED or CLAIMED; each holds a slot */
 	unsigned int queued;
-	/** @claimed: messages that receivers are copying */
+	/** @claimed: messages that receivers are copying, also in vain */
 	unsigned int claimed;
-	/** @nr_line: messages in @line */
+	/** @unsettled: received, duty open or ABANDONED; each holds a slot */
+	unsigned int unsettled;
+	/** @returnable: those of @unsettled that may come back */
+	unsigned int returnable;
+	/** @nr_line: messages WAITING, in @line or, with cap 0, in @queue */
 	unsigned int nr_line;
 	/** @nr_idle: receivers in @idle */
 	unsigned int nr_idle;
+	/** @nr_peekers: operations in @peekers */
+	unsigned int nr_peekers;
 
 	/** @senders: endpoints with CHAN_RIGHT_SEND */
 	unsigned int senders;
@@ -140,6 +151,10 @@ struct chan_channel {
 	u64 sent;
 	/** @received: deliveries */
 	u64 received;
+	/** @settled: duties that were fulfilled or refused */
+	u64 settled;
+	/** @redelivered: messages that came back from a receiver */
+	u64 redelivered;
 	/** @dropped: messages that nobody could receive any more */
 	u64 dropped;
 };

@@ -5,10 +5,7 @@
  * Owns what an open file on a channel stands for. It does not know the file
  * itself, nor what is done through it.
  */
-#include <linux/cred.h>
 #include <linux/err.h>
-#include <linux/pid.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "compat.h"
@@ -24,12 +21,16 @@ struct chan_endpoint *chan_endpoint_create(struct chan_channel *channel,
 	endpoint = kzalloc(sizeof(*endpoint), GFP_KERNEL_ACCOUNT);
 	if (!endpoint)
 		return ERR_PTR(-ENOMEM);
+	endpoint->stamp = chan_stamp_create(badge);
+	if (!endpoint->stamp) {
+		kfree(endpoint);
+		return ERR_PTR(-ENOMEM);
+	}
 	endpoint->channel = chan_channel_get(channel);
 	endpoint->rights = rights;
-	endpoint->badge = badge;
-	endpoint->euid = current_euid();
-	endpoint->egid = current_egid();
-	endpoint->pid = get_pid(task_tgid(current));
+	INIT_LIST_HEAD(&endpoint->sent);
+	endpoint->owed = RB_ROOT_CACHED;
+	INIT_LIST_HEAD(&endpoint->waiting);
 	chan_hangup_join(channel, rights);
 	return endpoint;
 }
@@ -40,10 +41,9 @@ void chan_endpoint_destroy(struct chan_endpoint *endpoint)
 
 	if (endpoint->owns_name)
 		chan_device_unpublish(channel);
-	chan_hangup_leave(channel, endpoint->rights);
+	chan_hangup_leave(endpoint);
 	if (endpoint->spare)
 		chan_message_destroy(endpoint->spare);
-	put_pid(endpoint->pid);
 	kfree(endpoint);
 	chan_channel_put(channel);
 }
@@ -54,7 +54,7 @@ int chan_endpoint_may_derive(const struct chan_endpoint *endpoint, u32 rights,
 	if (!chan_endpoint_has(endpoint, CHAN_RIGHT_ADMIN) &&
 	    !chan_endpoint_has(endpoint, rights))
 		return -EPERM;
-	if (badge && endpoint->badge && badge != endpoint->badge)
+	if (badge && endpoint->stamp->badge && badge != endpoint->stamp->badge)
 		return -EPERM;
 	return 0;
 }

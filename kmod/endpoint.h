@@ -5,12 +5,12 @@
 #ifndef CHAN_ENDPOINT_H
 #define CHAN_ENDPOINT_H
 
+#include <linux/list.h>
+#include <linux/rbtree_types.h>
 #include <linux/types.h>
-#include <linux/uidgid.h>
 
 #include "channel.h"
-
-struct pid;
+#include "stamp.h"
 
 /**
  * struct chan_endpoint - what an open file on a channel stands for
@@ -18,26 +18,30 @@ struct pid;
  * @rights: CHAN_RIGHT_*
  * @owns_name: the creator's own endpoint of a CHAN_EPHEMERAL channel: the name
  *	goes with it
- * @badge: shown to receivers; 0 is none
- * @euid: of who opened or derived it, frozen then
- * @egid: likewise
- * @pid: likewise, the process; referenced
+ * @stamp: its identity, borne by what it sends
  * @spare: a used message for the next send, or NULL; taken by xchg(), put
  *	there under the lock of the channel
+ * @sent: messages whose outcome is waited or asked for, by chan_message.sent
+ * @owed: duties it has received, by chan_message.owed, in the order of tokens
+ * @waiting: its receivers that wait, by chan_waiter.mine
+ * @nr_kept: messages in @sent that nobody waits for now
+ * @returnable: messages in @owed that may come back
  *
  * Made by chan_endpoint_create() for one file, which owns it, and gone when
- * that file's last reference is. All but @spare is fixed before the file can be
- * seen by anyone.
+ * that file's last reference is. What it is, is fixed before the file can be
+ * seen by anyone; what it has under way is guarded by the lock of the channel.
  */
 struct chan_endpoint {
 	struct chan_channel *channel;
 	u32 rights;
 	bool owns_name;
-	u64 badge;
-	kuid_t euid;
-	kgid_t egid;
-	struct pid *pid;
+	struct chan_stamp *stamp;
 	struct chan_message *spare;
+	struct list_head sent;
+	struct rb_root_cached owed;
+	struct list_head waiting;
+	unsigned int nr_kept;
+	unsigned int returnable;
 };
 
 /**

@@ -151,7 +151,7 @@ static struct file *open_node(const struct path *path,
 		return NULL;
 	}
 	endpoint->rights = rights;
-	endpoint->badge = badge;
+	endpoint->stamp->badge = badge;
 	return file;
 }
 

@@ -6,19 +6,19 @@
  * under the lock of the channel. It copies nothing, sleeps nowhere and frees
  * nothing.
  *
- * With slots: NEW, perhaps WAITING in the line, QUEUED, CLAIMED, RECEIVED. A
- * sender is done when its message has a slot. Without (cap 0) the line is the
- * queue: NEW, perhaps WAITING, CLAIMED, RECEIVED, and a sender is done only
- * then, for its message has no other place to be.
+ * With slots: NEW, perhaps WAITING in the line, QUEUED, CLAIMED, RECEIVED, and
+ * a slot is held from QUEUED until the duty is over. Without (cap 0) the queue
+ * is of messages WAITING, which their senders hold.
  *
  * Two things always hold when the lock is dropped: a receiver waits only while
- * there is nothing to receive, and a sender waits only while it or somebody
- * before it has no room.
+ * there is nothing to receive, and a sender waits for a slot only while it or
+ * somebody before it has no room.
  */
 #include <linux/lockdep.h>
 
 #include "compat.h"
 #include "flow.h"
+#include "outcome.h"
 #include "trace.h"
 
 static bool is_rendezvous(const struct chan_channel *channel)
@@ -33,20 +33,20 @@ static u64 cost_of(u32 len)
 
 static bool has_room(const struct chan_channel *channel, u32 len)
 {
-	return channel->queued < channel->attr.cap &&
+	return channel->queued + channel->unsettled < channel->attr.cap &&
 	       channel->bytes + cost_of(len) <= channel->attr.bytes_max;
 }
 
-static struct chan_message *first_of(const struct chan_channel *channel)
+/*
+ * What is claimed, or owed by others, may come back; the end has to wait for
+ * that. What the endpoint owes itself is in its own hands.
+ */
+static bool is_over(const struct chan_channel *channel,
+		    const struct chan_endpoint *endpoint)
 {
-	return chan_queue_first(is_rendezvous(channel) ? &channel->line :
-							 &channel->queue);
-}
-
-/* Claimed messages may come back, so the end has to wait for them. */
-static bool is_over(const struct chan_channel *channel)
-{
-	return channel->closing && !channel->claimed && !first_of(channel);
+	return channel->closing && !channel->claimed &&
+	       !channel->queue.filled &&
+	       channel->returnable == endpoint->returnable;
 }
 
 bool chan_flow_can_send(const struct chan_channel *channel)
@@ -57,32 +57,88 @@ bool chan_flow_can_send(const struct chan_channel *channel)
 	return !channel->nr_line && has_room(channel, channel->attr.msg_max);
 }
 
-bool chan_flow_can_receive(const struct chan_channel *channel)
+bool chan_flow_can_receive(const struct chan_channel *channel,
+			   const struct chan_endpoint *endpoint)
 {
 	lockdep_assert_held(&channel->lock);
-	return first_of(channel) || is_over(channel);
+	return channel->queue.filled || is_over(channel, endpoint);
 }
 
-static void claim(struct chan_channel *channel, struct chan_message *message)
+static void take_slot(struct chan_channel *channel,
+		      const struct chan_message *message)
 {
-	chan_message_move(message, CHAN_MESSAGE_CLAIMED);
-	channel->claimed++;
-	if (is_rendezvous(channel))
-		channel->queued++;
+	channel->queued++;
+	channel->bytes += cost_of(message->len);
 }
 
-static void unclaim(struct chan_channel *channel)
+static void free_slot(struct chan_channel *channel,
+		      const struct chan_message *message)
 {
-	channel->claimed--;
-	if (is_rendezvous(channel))
-		channel->queued--;
+	channel->queued--;
+	channel->bytes -= cost_of(message->len);
+}
+
+void chan_flow_close(struct chan_channel *channel,
+		     const struct chan_message *message)
+{
+	channel->unsettled--;
+	channel->bytes -= cost_of(message->len);
+}
+
+/* From now on others know the message. */
+static void enter(struct chan_message *message)
+{
+	message->stamp->bearers++;
+	if (message->sender)
+		chan_outcome_expect(message);
 }
 
 static void leave_line(struct chan_channel *channel,
 		       struct chan_message *message)
 {
-	chan_queue_remove(message);
+	if (is_rendezvous(channel))
+		chan_queue_remove(&channel->queue, message);
+	else
+		list_del(&message->link);
 	channel->nr_line--;
+}
+
+static void leave_queue(struct chan_channel *channel,
+			struct chan_message *message)
+{
+	chan_queue_remove(&channel->queue, message);
+	if (message->state == CHAN_MESSAGE_WAITING)
+		channel->nr_line--;
+}
+
+static void claim(struct chan_channel *channel, struct chan_message *message)
+{
+	bool has_slot = message->state == CHAN_MESSAGE_QUEUED;
+
+	chan_message_move(message, CHAN_MESSAGE_CLAIMED);
+	message->token = channel->next_number++;
+	channel->claimed++;
+	if (!has_slot)
+		take_slot(channel, message);
+}
+
+/* A call meets a receiver that cannot reply: received and rejected at once. */
+static void reject(struct chan_channel *channel, struct chan_message *message)
+{
+	claim(channel, message);
+	channel->claimed--;
+	free_slot(channel, message);
+	chan_message_move(message, CHAN_MESSAGE_RECEIVED);
+	trace_chan_receive(channel, message);
+	channel->settled++;
+	/* It has a sender, so nothing is left to be freed here. */
+	chan_outcome_conclude(channel, message, CHAN_REJECT, EOPNOTSUPP, NULL);
+}
+
+static bool is_unanswerable(const struct chan_message *message,
+			    const struct chan_want *want)
+{
+	return want->autoack && message->terms.duty == CHAN_DUTY_REPLY;
 }
 
 /* Gives a message that is in no list to the first receiver it fits. */
@@ -92,8 +148,13 @@ static bool hand_over(struct chan_channel *channel,
 	struct chan_waiter *receiver, *next;
 
 	list_for_each_entry_safe(receiver, next, &channel->idle, link) {
+		if (is_unanswerable(message, receiver->want)) {
+			reject(channel, message);
+			return true;
+		}
 		chan_flow_leave(channel, receiver);
-		if (message->len > receiver->room) {
+		if (message->len > receiver->want->room) {
+			receiver->want->len = message->len;
 			chan_wait_decide(channel, receiver, -EMSGSIZE);
 			continue;
 		}
@@ -105,37 +166,82 @@ static bool hand_over(struct chan_channel *channel,
 	return false;
 }
 
+static int show(struct chan_message *message, struct chan_want *want,
+		struct chan_message *copy)
+{
+	if (message->len > want->room) {
+		want->len = message->len;
+		return -EMSGSIZE;
+	}
+	chan_message_mirror(copy, message);
+	copy->stamp->bearers++;
+	return 0;
+}
+
+static noinline void serve_peekers(struct chan_channel *channel,
+				   struct chan_message *message)
+{
+	struct chan_waiter *peeker, *next;
+	int result;
+
+	list_for_each_entry_safe(peeker, next, &channel->peekers, link) {
+		chan_flow_leave(channel, peeker);
+		result = show(message, peeker->want, peeker->message);
+		chan_wait_decide(channel, peeker, result);
+	}
+}
+
+/* A message that is in no list has become the first to be received. */
+static bool find_receiver(struct chan_channel *channel,
+			  struct chan_message *message)
+{
+	if (unlikely(channel->nr_peekers))
+		serve_peekers(channel, message);
+	return channel->nr_idle && hand_over(channel, message);
+}
+
+/* The queue has grown at its head. */
+static void serve_idle(struct chan_channel *channel)
+{
+	struct chan_message *first;
+
+	while ((channel->nr_idle || channel->nr_peekers) &&
+	       (first = chan_queue_first(&channel->queue))) {
+		chan_queue_remove(&channel->queue, first);
+		if (!find_receiver(channel, first))
+			chan_queue_push(&channel->queue, first);
+	}
+}
+
 static inline void admit(struct chan_channel *channel,
 			 struct chan_message *message)
 {
 	chan_message_move(message, CHAN_MESSAGE_QUEUED);
-	channel->queued++;
-	channel->bytes += cost_of(message->len);
+	take_slot(channel, message);
 	channel->sent++;
 	trace_chan_send(channel, message);
-	if (channel->nr_idle && hand_over(channel, message))
+	if (find_receiver(channel, message))
 		return;
 	chan_queue_append(&channel->queue, message);
 	chan_wait_note_readable(channel);
 }
 
-static void decide_sender(struct chan_channel *channel,
-			  struct chan_message *message, int result)
+static struct chan_message *first_in_line(struct chan_channel *channel)
 {
-	struct chan_waiter *sender = message->sender;
-
-	message->sender = NULL;
-	chan_wait_decide(channel, sender, result);
+	return list_first_entry_or_null(&channel->line, struct chan_message,
+					link);
 }
 
 static noinline void admit_line(struct chan_channel *channel)
 {
 	struct chan_message *first;
 
-	while ((first = chan_queue_first(&channel->line)) &&
+	while ((first = first_in_line(channel)) &&
 	       has_room(channel, first->len)) {
 		leave_line(channel, first);
-		decide_sender(channel, first, 0);
+		if (first->terms.until == CHAN_UNTIL_QUEUED)
+			chan_outcome_tell(channel, first, 0, CHAN_STATE_QUEUED,
+					  NULL);
 		admit(channel, first);
 	}
 }
@@ -150,51 +256,135 @@ static void offer_room(struct chan_channel *channel)
 		chan_wait_note_writable(channel);
 }
 
-/* Those in line get their messages back. */
+static void end_waiting(struct chan_channel *channel, struct list_head *waiters)
+{
+	struct chan_waiter *waiter, *next;
+
+	list_for_each_entry_safe(waiter, next, waiters, link) {
+		if (!is_over(channel, waiter->want->endpoint))
+			continue;
+		chan_flow_leave(channel, waiter);
+		chan_wait_decide(channel, waiter, -ESHUTDOWN);
+	}
+}
+
+static noinline void end_receivers(struct chan_channel *channel)
+{
+	end_waiting(channel, &channel->idle);
+	end_waiting(channel, &channel->peekers);
+	chan_wait_note_ended(channel);
+}
+
+void chan_flow_balance(struct chan_channel *channel)
+{
+	lockdep_assert_held(&channel->lock);
+	if (channel->queue.filled)
+		serve_idle(channel);
+	offer_room(channel);
+	if (unlikely(channel->closing) && !channel->claimed &&
+	    !channel->queue.filled)
+		end_receivers(channel);
+}
+
+/* Back into the hands of a sender that would not wait, or cannot any more. */
+static void refuse(struct chan_channel *channel, struct chan_message *message,
+		   int result)
+{
+	chan_message_move(message, CHAN_MESSAGE_WITHDRAWN);
+	trace_chan_withdraw(channel, message);
+	chan_outcome_unstamp(channel, message);
+	chan_outcome_tell(channel, message, result, CHAN_STATE_WITHDRAWN,
+			  message);
+}
+
 static void refuse_line(struct chan_channel *channel)
 {
 	struct chan_message *first;
 
-	while ((first = chan_queue_first(&channel->line))) {
+	while ((first = first_in_line(channel))) {
 		leave_line(channel, first);
-		chan_message_move(first, CHAN_MESSAGE_WITHDRAWN);
-		decide_sender(channel, first, -EPIPE);
+		refuse(channel, first, -EPIPE);
 	}
 }
 
-static void drop_queue(struct chan_channel *channel, struct list_head *dropped)
+/* With cap 0; what came back from a receiver may still be received. */
+static void refuse_waiting(struct chan_channel *channel)
 {
+	struct chan_message *message, *next;
+
+	for (int prio = 0; prio < CHAN_QUEUE_PRIOS; prio++) {
+		list_for_each_entry_safe(message, next,
+					 &channel->queue.prios[prio], link) {
+			if (message->state != CHAN_MESSAGE_WAITING)
+				continue;
+			leave_line(channel, message);
+			refuse(channel, message, -EPIPE);
+		}
+	}
+}
+
+static void drop(struct chan_channel *channel, struct chan_message *message)
+{
+	channel->dropped++;
+	chan_message_move(message, CHAN_MESSAGE_DROPPED);
+	trace_chan_drop(channel, message);
+	chan_outcome_unstamp(channel, message);
+}
+
+/* Nobody is told of a message that nobody listens for: it is counted. */
+static struct chan_message *fail(struct chan_channel *channel,
+				 struct chan_message *message)
+{
+	if (chan_message_is_heard(message))
+		return chan_outcome_conclude(channel, message, 0, EOWNERDEAD,
+					     NULL);
+	drop(channel, message);
+	return message;
+}
+
+static void drop_queue(struct chan_channel *channel, struct list_head *over)
+{
+	struct chan_message *message;
+
 	WARN_ON_ONCE(channel->claimed);
-	channel->dropped += channel->queued;
-	channel->queued = 0;
-	channel->bytes = 0;
-	list_splice_tail_init(&channel->queue.messages, dropped);
-}
-
-static void end_receivers(struct chan_channel *channel)
-{
-	struct chan_waiter *receiver, *next;
-
-	list_for_each_entry_safe(receiver, next, &channel->idle, link) {
-		chan_flow_leave(channel, receiver);
-		chan_wait_decide(channel, receiver, -ESHUTDOWN);
+	while ((message = chan_queue_first(&channel->queue))) {
+		chan_queue_remove(&channel->queue, message);
+		free_slot(channel, message);
+		if (message->sender && !message->attempt)
+			refuse(channel, message, -EPIPE);
+		else if (fail(channel, message))
+			list_add_tail(&message->link, over);
 	}
-	chan_wait_note_ended(channel);
 }
 
-void chan_flow_end(struct chan_channel *channel, struct list_head *dropped)
+void chan_flow_end(struct chan_channel *channel, struct list_head *over)
 {
 	lockdep_assert_held(&channel->lock);
 	if (chan_channel_refuses(channel)) {
-		refuse_line(channel);
-		chan_wait_note_ended(channel);
+		if (is_rendezvous(channel))
+			refuse_waiting(channel);
+		else
+			refuse_line(channel);
 	}
 	if (channel->deserted)
-		drop_queue(channel, dropped);
-	if (channel->closing)
+		drop_queue(channel, over);
+	if (channel->closing || chan_channel_refuses(channel))
 		chan_wait_note_ended(channel);
-	if (is_over(channel))
-		end_receivers(channel);
+	chan_flow_balance(channel);
+}
+
+static int offer_rendezvous(struct chan_channel *channel,
+			    struct chan_message *message)
+{
+	if (!channel->nr_idle)
+		return -EAGAIN;
+	enter(message);
+	if (hand_over(channel, message))
+		return 0;
+	/* Every receiver had too small a buffer; the message is as before. */
+	message->stamp->bearers--;
+	list_del(&message->sent);
+	return -EAGAIN;
 }
 
 int chan_flow_offer(struct chan_channel *channel, struct chan_message *message)
@@ -202,11 +392,11 @@ int chan_flow_offer(struct chan_channel *channel, struct chan_message *message)
 	lockdep_assert_held(&channel->lock);
 	if (chan_channel_refuses(channel))
 		return -EPIPE;
-	message->id = channel->next_id++;
 	if (is_rendezvous(channel))
-		return hand_over(channel, message) ? 0 : -EAGAIN;
+		return offer_rendezvous(channel, message);
 	if (channel->nr_line || !has_room(channel, message->len))
 		return -EAGAIN;
+	enter(message);
 	admit(channel, message);
 	return 0;
 }
@@ -215,48 +405,112 @@ void chan_flow_line_up(struct chan_channel *channel,
 		       struct chan_message *message)
 {
 	lockdep_assert_held(&channel->lock);
+	enter(message);
 	chan_message_move(message, CHAN_MESSAGE_WAITING);
-	chan_queue_append(&channel->line, message);
 	channel->nr_line++;
-	if (is_rendezvous(channel))
+	if (is_rendezvous(channel)) {
+		if (channel->nr_peekers)
+			serve_peekers(channel, message);
+		chan_queue_append(&channel->queue, message);
 		chan_wait_note_readable(channel);
-}
-
-bool chan_flow_withdraw(struct chan_channel *channel,
-			struct chan_message *message)
-{
-	bool in_line = message->state == CHAN_MESSAGE_WAITING;
-
-	lockdep_assert_held(&channel->lock);
-	chan_message_move(message, CHAN_MESSAGE_WITHDRAWN);
-	message->sender = NULL;
-	if (in_line) {
-		leave_line(channel, message);
-		offer_room(channel);
+	} else {
+		list_add_tail(&message->link, &channel->line);
 	}
-	return in_line;
 }
 
-struct chan_message *chan_flow_claim(struct chan_channel *channel, size_t room)
+struct chan_message *chan_flow_withdraw(struct chan_channel *channel,
+					struct chan_message *message)
 {
-	struct chan_message *first = first_of(channel);
+	bool claimed = message->state == CHAN_MESSAGE_CLAIMED;
 
 	lockdep_assert_held(&channel->lock);
-	if (!first)
-		return ERR_PTR(is_over(channel) ? -ESHUTDOWN : -EAGAIN);
-	if (first->len > room)
-		return ERR_PTR(-EMSGSIZE);
-	if (is_rendezvous(channel))
-		leave_line(channel, first);
-	else
-		chan_queue_remove(first);
-	claim(channel, first);
-	return first;
+	if (message->state == CHAN_MESSAGE_WAITING) {
+		leave_line(channel, message);
+	} else {
+		if (claimed)
+			channel->claimed--;
+		else
+			chan_queue_remove(&channel->queue, message);
+		free_slot(channel, message);
+	}
+	chan_message_move(message, CHAN_MESSAGE_WITHDRAWN);
+	trace_chan_withdraw(channel, message);
+	if (claimed)
+		return NULL;
+	chan_outcome_unstamp(channel, message);
+	return message;
+}
+
+/* A holder keeps it until it settles; a receiver that copies it, until then. */
+struct chan_message *chan_flow_abandon(struct chan_channel *channel,
+				       struct chan_message *message)
+{
+	enum chan_message_state state = message->state;
+
+	lockdep_assert_held(&channel->lock);
+	chan_message_move(message, CHAN_MESSAGE_ABANDONED);
+	trace_chan_abandon(channel, message);
+	switch (state) {
+	case CHAN_MESSAGE_RECEIVED:
+		message->holder->returnable--;
+		channel->returnable--;
+		return NULL;
+	case CHAN_MESSAGE_CLAIMED:
+		channel->claimed--;
+		free_slot(channel, message);
+		return NULL;
+	default:
+		chan_queue_remove(&channel->queue, message);
+		free_slot(channel, message);
+		chan_outcome_unstamp(channel, message);
+		return message;
+	}
+}
+
+struct chan_message *chan_flow_claim(struct chan_channel *channel,
+				     struct chan_want *want)
+{
+	struct chan_message *first;
+
+	lockdep_assert_held(&channel->lock);
+	while ((first = chan_queue_first(&channel->queue))) {
+		if (is_unanswerable(first, want)) {
+			leave_queue(channel, first);
+			reject(channel, first);
+			chan_flow_balance(channel);
+			continue;
+		}
+		if (first->len > want->room) {
+			want->len = first->len;
+			return ERR_PTR(-EMSGSIZE);
+		}
+		leave_queue(channel, first);
+		claim(channel, first);
+		return first;
+	}
+	return ERR_PTR(is_over(channel, want->endpoint) ? -ESHUTDOWN : -EAGAIN);
+}
+
+int chan_flow_peek(struct chan_channel *channel, struct chan_want *want,
+		   struct chan_message *copy)
+{
+	struct chan_message *first = chan_queue_first(&channel->queue);
+
+	lockdep_assert_held(&channel->lock);
+	if (first)
+		return show(first, want, copy);
+	return is_over(channel, want->endpoint) ? -ESHUTDOWN : -EAGAIN;
 }
 
 void chan_flow_await(struct chan_channel *channel, struct chan_waiter *waiter)
 {
 	lockdep_assert_held(&channel->lock);
+	list_add_tail(&waiter->mine, &waiter->want->endpoint->waiting);
+	if (waiter->message) {
+		list_add_tail(&waiter->link, &channel->peekers);
+		channel->nr_peekers++;
+		return;
+	}
 	list_add_tail(&waiter->link, &channel->idle);
 	channel->nr_idle++;
 	if (is_rendezvous(channel))
@@ -267,57 +521,78 @@ void chan_flow_leave(struct chan_channel *channel, struct chan_waiter *waiter)
 {
 	lockdep_assert_held(&channel->lock);
 	list_del(&waiter->link);
-	channel->nr_idle--;
+	list_del(&waiter->mine);
+	if (waiter->message)
+		channel->nr_peekers--;
+	else
+		channel->nr_idle--;
 }
 
-bool chan_flow_receive(struct chan_channel *channel,
-		       struct chan_message *message)
+/* Received, and nothing is owed: who listens is told. */
+static void finish(struct chan_channel *channel, struct chan_message *message)
 {
-	bool counts = message->state == CHAN_MESSAGE_CLAIMED;
+	channel->bytes -= cost_of(message->len);
+	chan_outcome_unstamp(channel, message);
+	if (message->sender)
+		chan_outcome_tell(channel, message, 0, CHAN_STATE_RECEIVED,
+				  NULL);
+}
 
+static struct chan_message *acknowledge(struct chan_channel *channel,
+					struct chan_message *message)
+{
+	channel->bytes -= cost_of(message->len);
+	channel->settled++;
+	return chan_outcome_conclude(channel, message, CHAN_ACK, 0, NULL);
+}
+
+int chan_flow_receive(struct chan_channel *channel,
+		      struct chan_message *message,
+		      const struct chan_want *want, struct chan_message **over)
+{
 	lockdep_assert_held(&channel->lock);
-	unclaim(channel);
-	if (counts) {
-		chan_message_move(message, CHAN_MESSAGE_RECEIVED);
-		channel->received++;
-		trace_chan_receive(channel, message);
+	*over = message;
+	if (message->state != CHAN_MESSAGE_CLAIMED) {
+		chan_outcome_unstamp(channel, message);
+		return -ECANCELED;
 	}
-	if (counts && is_rendezvous(channel)) {
+	if (is_rendezvous(channel) && !message->attempt)
 		channel->sent++;
-		decide_sender(channel, message, 0);
-	} else if (counts) {
-		channel->queued--;
-		channel->bytes -= cost_of(message->len);
-		offer_room(channel);
+	message->attempt++;
+	chan_message_move(message, CHAN_MESSAGE_RECEIVED);
+	trace_chan_receive(channel, message);
+	channel->claimed--;
+	channel->queued--;
+	channel->received++;
+	if (message->terms.duty == CHAN_DUTY_NONE) {
+		finish(channel, message);
+	} else if (want->autoack) {
+		*over = acknowledge(channel, message);
+	} else {
+		channel->unsettled++;
+		chan_duty_open(want->endpoint, message);
+		*over = NULL;
 	}
-	if (unlikely(channel->closing) && is_over(channel))
-		end_receivers(channel);
-	return counts;
-}
-
-/* Back into the hands of a sender that would not wait, or cannot any more. */
-static void refuse(struct chan_channel *channel, struct chan_message *message,
-		   int result)
-{
-	chan_message_move(message, CHAN_MESSAGE_WITHDRAWN);
-	decide_sender(channel, message, result);
+	chan_flow_balance(channel);
+	return 0;
 }
 
 static void return_to_line(struct chan_channel *channel,
 			   struct chan_message *message)
 {
+	free_slot(channel, message);
 	if (chan_channel_refuses(channel)) {
 		refuse(channel, message, -EPIPE);
 		return;
 	}
 	chan_message_move(message, CHAN_MESSAGE_WAITING);
-	if (hand_over(channel, message))
+	if (find_receiver(channel, message))
 		return;
-	if (message->nowait) {
+	if (message->terms.nowait) {
 		refuse(channel, message, -EAGAIN);
 		return;
 	}
-	chan_queue_restore(&channel->line, message);
+	chan_queue_restore(&channel->queue, message);
 	channel->nr_line++;
 	chan_wait_note_readable(channel);
 }
@@ -326,7 +601,7 @@ static void return_to_queue(struct chan_channel *channel,
 			    struct chan_message *message)
 {
 	chan_message_move(message, CHAN_MESSAGE_QUEUED);
-	if (hand_over(channel, message))
+	if (find_receiver(channel, message))
 		return;
 	chan_queue_restore(&channel->queue, message);
 	chan_wait_note_readable(channel);
@@ -335,17 +610,48 @@ static void return_to_queue(struct chan_channel *channel,
 bool chan_flow_return(struct chan_channel *channel,
 		      struct chan_message *message)
 {
-	bool alive = message->state == CHAN_MESSAGE_CLAIMED;
-
 	lockdep_assert_held(&channel->lock);
-	unclaim(channel);
-	if (!alive)
-		; /* its sender took it back meanwhile */
-	else if (is_rendezvous(channel))
+	if (message->state != CHAN_MESSAGE_CLAIMED) {
+		chan_outcome_unstamp(channel, message);
+		return false;
+	}
+	channel->claimed--;
+	if (is_rendezvous(channel) && !message->attempt)
 		return_to_line(channel, message);
 	else
 		return_to_queue(channel, message);
-	if (is_over(channel))
-		end_receivers(channel);
-	return alive;
+	chan_flow_balance(channel);
+	return true;
+}
+
+struct chan_message *chan_flow_give_up(struct chan_channel *channel,
+				       struct chan_message *message)
+{
+	lockdep_assert_held(&channel->lock);
+	chan_flow_close(channel, message);
+	return fail(channel, message);
+}
+
+static bool is_worn_out(const struct chan_channel *channel,
+			const struct chan_message *message)
+{
+	u32 most = channel->attr.max_attempts;
+
+	return most && message->attempt >= most;
+}
+
+struct chan_message *chan_flow_come_back(struct chan_channel *channel,
+					 struct chan_message *message)
+{
+	lockdep_assert_held(&channel->lock);
+	if (channel->deserted || is_worn_out(channel, message))
+		return chan_flow_give_up(channel, message);
+	channel->unsettled--;
+	channel->queued++;
+	channel->redelivered++;
+	chan_message_move(message, CHAN_MESSAGE_QUEUED);
+	trace_chan_redeliver(channel, message);
+	chan_queue_push(&channel->queue, message);
+	chan_wait_note_readable(channel);
+	return NULL;
 }

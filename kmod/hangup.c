@@ -4,26 +4,15 @@
  *
  * Owns the counts of endpoints and the moments when they mean something: the
  * last sender or receiver goes, the name goes, the channel is shut down. What
- * becomes of the messages then is flow.c's.
+ * becomes of the messages then is said in flow.c, leave.c and duty.c.
  */
 #include <linux/cleanup.h>
 
 #include "compat.h"
+#include "duty.h"
 #include "flow.h"
 #include "hangup.h"
-#include "trace.h"
-
-static void drop_messages(struct chan_channel *channel,
-			  struct list_head *dropped)
-{
-	struct chan_message *message;
-
-	list_for_each_entry(message, dropped, link) {
-		chan_message_move(message, CHAN_MESSAGE_DROPPED);
-		trace_chan_drop(channel, message);
-	}
-	chan_message_destroy_list(dropped);
-}
+#include "leave.h"
 
 /* An end with nobody left means nothing while others may still come by name. */
 static bool hangs_up(const struct chan_channel *channel)
@@ -43,37 +32,12 @@ static void take_stock(struct chan_channel *channel)
 			   (final && channel->had_senders && !channel->senders);
 }
 
-/* Changes what @change says under the lock, then lives with it. */
-static void apply(struct chan_channel *channel,
-		  void (*change)(struct chan_channel *channel, u32 rights),
-		  u32 rights)
+/* The lock is held; what has changed takes effect, and the lock is dropped. */
+static void take_effect(struct chan_channel *channel, struct list_head *over)
 {
-	LIST_HEAD(dropped);
-
-	spin_lock(&channel->lock);
-	change(channel, rights);
-	take_stock(channel);
-	chan_flow_end(channel, &dropped);
+	chan_flow_end(channel, over);
 	chan_wait_unlock(channel);
-	drop_messages(channel, &dropped);
-}
-
-static void leave(struct chan_channel *channel, u32 rights)
-{
-	if (rights & CHAN_RIGHT_SEND)
-		channel->senders--;
-	if (rights & CHAN_RIGHT_RECV)
-		channel->receivers--;
-}
-
-static void unlink(struct chan_channel *channel, u32 unused)
-{
-	channel->unlinked = true;
-}
-
-static void shut(struct chan_channel *channel, u32 unused)
-{
-	channel->shut = true;
+	chan_message_destroy_list(over);
 }
 
 void chan_hangup_join(struct chan_channel *channel, u32 rights)
@@ -90,17 +54,44 @@ void chan_hangup_join(struct chan_channel *channel, u32 rights)
 	take_stock(channel);
 }
 
-void chan_hangup_leave(struct chan_channel *channel, u32 rights)
+/*
+ * In two phases: first nobody counts on the endpoint any more, then what it
+ * had sent and what it owed is settled.
+ */
+void chan_hangup_leave(struct chan_endpoint *endpoint)
 {
-	apply(channel, leave, rights);
+	struct chan_channel *channel = endpoint->channel;
+	LIST_HEAD(over);
+
+	spin_lock(&channel->lock);
+	if (endpoint->rights & CHAN_RIGHT_SEND)
+		channel->senders--;
+	if (endpoint->rights & CHAN_RIGHT_RECV)
+		channel->receivers--;
+	take_stock(channel);
+	chan_leave_for_ever(endpoint, &over);
+	chan_duty_bequeath(endpoint, &over);
+	if (chan_stamp_drop(endpoint->stamp))
+		chan_wait_retire(channel, endpoint->stamp);
+	take_effect(channel, &over);
 }
 
 void chan_hangup_unlink(struct chan_channel *channel)
 {
-	apply(channel, unlink, 0);
+	LIST_HEAD(over);
+
+	spin_lock(&channel->lock);
+	channel->unlinked = true;
+	take_stock(channel);
+	take_effect(channel, &over);
 }
 
 void chan_hangup_shutdown(struct chan_channel *channel)
 {
-	apply(channel, shut, 0);
+	LIST_HEAD(over);
+
+	spin_lock(&channel->lock);
+	channel->shut = true;
+	take_stock(channel);
+	take_effect(channel, &over);
 }

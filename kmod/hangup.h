@@ -6,6 +6,7 @@
 #define CHAN_HANGUP_H
 
 #include "channel.h"
+#include "endpoint.h"
 
 /**
  * chan_hangup_join() - a new endpoint; it ends a hang-up
@@ -15,11 +16,10 @@
 void chan_hangup_join(struct chan_channel *channel, u32 rights);
 
 /**
- * chan_hangup_leave() - an endpoint is gone
- * @channel: its channel; may sleep
- * @rights: as chan_hangup_join() was told
+ * chan_hangup_leave() - an endpoint dies
+ * @endpoint: nobody uses it any more; its stamp goes; may sleep
  */
-void chan_hangup_leave(struct chan_channel *channel, u32 rights);
+void chan_hangup_leave(struct chan_endpoint *endpoint);
 
 /**
  * chan_hangup_unlink() - the name is gone, nobody can come by it

@@ -2,7 +2,7 @@
 /*
  * ioctl.c - the ioctl door
  *
- * Owns what makes a record malformed. It
+ * Owns what makes a record malformed, but for operations, which are op.c's. It
  * reads each record once, calls what does the work, and writes the record back
  * whether that failed or not. It decides nothing else.
  */
@@ -11,6 +11,7 @@
 #include <linux/file.h>
 #include <linux/fs_struct.h>
 #include <linux/string.h>
+#include <linux/minmax.h>
 #include <linux/uaccess.h>
 
 #include "channel.h"
@@ -21,6 +22,7 @@
 #include "file.h"
 #include "hangup.h"
 #include "ioctl.h"
+#include "op.h"
 #include "record.h"
 
 #define RIGHTS_ALL (CHAN_RIGHT_SEND | CHAN_RIGHT_RECV | CHAN_RIGHT_ADMIN)
@@ -55,6 +57,7 @@ static long query(const struct chan_record *rec)
 	q = (struct chan_query){
 		.abi = CHAN_ABI_VERSION,
 		.max_parked = limits.max_parked,
+		.features = CHAN_FEATURE_OP,
 		.max_channels = limits.max_channels,
 		.user_channels = limits.user_channels,
 		.user_bytes = limits.user_bytes,
@@ -217,7 +220,7 @@ static int derive_checked(struct file *base, const struct chan_record *rec,
 	if (err)
 		goto err_fd;
 	file = chan_file_derive(base, derive->rights,
-				derive->badge ?: endpoint->badge);
+				derive->badge ?: endpoint->stamp->badge);
 	if (IS_ERR(file)) {
 		err = PTR_ERR(file);
 		goto err_fd;
@@ -268,6 +271,32 @@ static long shutdown(struct chan_endpoint *endpoint)
 	return 0;
 }
 
+static int op_result(int result)
+{
+	if (result == -ERESTARTSYS)
+		return -EINTR;
+	return result;
+}
+
+/* A result that cannot be told must not be: a restart would not know it. */
+static long op(struct chan_endpoint *endpoint, const struct chan_record *rec)
+{
+	struct chan_call call = { .record = *rec };
+	int result;
+
+	result = chan_record_in(rec, &call.op, sizeof(call.op),
+				CHAN_RECORD_V1(typeof(call.op), sent_at));
+	if (result)
+		return result;
+	result = chan_op_run(endpoint, &call);
+	if (!call.told) {
+		call.op.result = op_result(result);
+		if (chan_op_tell(&call, &call.op))
+			return -EFAULT;
+	}
+	return min(result, 0);
+}
+
 static struct chan_record record_of(unsigned int cmd, unsigned long arg)
 {
 	return (struct chan_record){
@@ -298,6 +327,8 @@ long chan_ioctl_endpoint(struct file *file, unsigned int cmd, unsigned long arg)
 	const struct chan_record rec = record_of(cmd, arg);
 
 	switch (IOC_BARE(cmd)) {
+	case IOC_BARE(CHAN_IOC_OP):
+		return op(endpoint, &rec);
 	case IOC_BARE(CHAN_IOC_QUERY):
 		return query(&rec);
 	case IOC_BARE(CHAN_IOC_DERIVE):

@@ -7,8 +7,11 @@
  */
 #include <linux/fault-inject-usercopy.h>
 #include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 
@@ -17,18 +20,35 @@
 
 static struct kmem_cache *messages;
 
-const u8 chan_message_steps[CHAN_MESSAGE_STATES] = {
+/**
+ * struct payload - a payload that is too long for the message itself
+ * @refs: the message, and copies of it that somebody looks at
+ * @bytes: the payload
+ */
+struct payload {
+	refcount_t refs;
+	u8 bytes[] __aligned(16);
+};
+
+const u16 chan_message_steps[CHAN_MESSAGE_STATES] = {
 	[CHAN_MESSAGE_NEW] =
 		BIT(CHAN_MESSAGE_WAITING) | BIT(CHAN_MESSAGE_QUEUED) |
-		BIT(CHAN_MESSAGE_CLAIMED) | BIT(CHAN_MESSAGE_WITHDRAWN),
+		BIT(CHAN_MESSAGE_CLAIMED) | BIT(CHAN_MESSAGE_SETTLED) |
+		BIT(CHAN_MESSAGE_WITHDRAWN),
 	[CHAN_MESSAGE_WAITING] = BIT(CHAN_MESSAGE_QUEUED) |
 				 BIT(CHAN_MESSAGE_CLAIMED) |
 				 BIT(CHAN_MESSAGE_WITHDRAWN),
-	[CHAN_MESSAGE_QUEUED] = BIT(CHAN_MESSAGE_CLAIMED) |
-				BIT(CHAN_MESSAGE_DROPPED),
+	[CHAN_MESSAGE_QUEUED] =
+		BIT(CHAN_MESSAGE_CLAIMED) | BIT(CHAN_MESSAGE_SETTLED) |
+		BIT(CHAN_MESSAGE_WITHDRAWN) | BIT(CHAN_MESSAGE_ABANDONED) |
+		BIT(CHAN_MESSAGE_DROPPED),
 	[CHAN_MESSAGE_CLAIMED] =
 		BIT(CHAN_MESSAGE_RECEIVED) | BIT(CHAN_MESSAGE_QUEUED) |
-		BIT(CHAN_MESSAGE_WAITING) | BIT(CHAN_MESSAGE_WITHDRAWN),
+		BIT(CHAN_MESSAGE_WAITING) | BIT(CHAN_MESSAGE_WITHDRAWN) |
+		BIT(CHAN_MESSAGE_ABANDONED),
+	[CHAN_MESSAGE_RECEIVED] =
+		BIT(CHAN_MESSAGE_SETTLED) | BIT(CHAN_MESSAGE_QUEUED) |
+		BIT(CHAN_MESSAGE_ABANDONED) | BIT(CHAN_MESSAGE_DROPPED),
 };
 
 /* Run once for each piece of memory; keeps the allocator from zeroing it. */
@@ -61,6 +81,7 @@ void chan_message_exit(void)
 struct chan_message *chan_message_create(u32 len)
 {
 	struct chan_message *message;
+	struct payload *payload;
 
 	message = kmem_cache_alloc(messages, GFP_KERNEL_ACCOUNT);
 	if (!message)
@@ -68,17 +89,27 @@ struct chan_message *chan_message_create(u32 len)
 	chan_message_renew(message, len);
 	if (len <= CHAN_MESSAGE_INLINE)
 		return message;
-	message->data = kvmalloc(len, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-	if (message->data)
-		return message;
-	kmem_cache_free(messages, message);
-	return NULL;
+	payload = kvmalloc(struct_size(payload, bytes, len),
+			   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!payload) {
+		kmem_cache_free(messages, message);
+		return NULL;
+	}
+	refcount_set(&payload->refs, 1);
+	message->data = payload->bytes;
+	return message;
+}
+
+static struct payload *payload_of(const struct chan_message *message)
+{
+	return container_of(message->data, struct payload, bytes);
 }
 
 void chan_message_destroy(struct chan_message *message)
 {
-	if (!chan_message_is_short(message))
-		kvfree(message->data);
+	if (!chan_message_is_short(message) &&
+	    refcount_dec_and_test(&payload_of(message)->refs))
+		kvfree(payload_of(message));
 	kmem_cache_free(messages, message);
 }
 
@@ -187,4 +218,20 @@ int chan_message_copy_out(const struct chan_message *message,
 	else
 		copied = put_long(to, message->data, message->len);
 	return copied ? 0 : -EFAULT;
+}
+
+void chan_message_mirror(struct chan_message *copy,
+			 const struct chan_message *message)
+{
+	if (chan_message_is_short(message)) {
+		memcpy(copy->bytes, message->bytes, message->len);
+	} else {
+		refcount_inc(&payload_of(message)->refs);
+		copy->data = message->data;
+	}
+	copy->len = message->len;
+	copy->attempt = message->attempt;
+	copy->stamp = message->stamp;
+	copy->sent_at = message->sent_at;
+	copy->terms = message->terms;
 }

@@ -8,8 +8,13 @@
 #include <linux/bits.h>
 #include <linux/bug.h>
 #include <linux/list.h>
+#include <linux/rbtree_types.h>
 #include <linux/types.h>
 
+#include <linux/chan.h>
+
+struct chan_endpoint;
+struct chan_stamp;
 struct chan_waiter;
 struct iov_iter;
 
@@ -28,17 +33,43 @@ struct chan_payload {
 };
 
 /* A payload of up to this size lives in the message itself. */
-#define CHAN_MESSAGE_INLINE 128
+#define CHAN_MESSAGE_INLINE 96
+
+/**
+ * struct chan_terms - what a sender asks for its message
+ * @until: CHAN_UNTIL_*: how far it waits
+ * @duty: CHAN_DUTY_*: what the receiver owes
+ * @on_death: CHAN_ON_DEATH_*: what a receiver's death means
+ * @prio: 0 to CHAN_PRIO_MAX
+ * @nowait: it does not wait for a slot or, with cap 0, for a receiver
+ * @tag: told to the receiver
+ * @deadline: CLOCK_MONOTONIC nanoseconds, 0 is none
+ * @reply_buf: where in user space the reply goes
+ * @reply_len: how long a reply may be
+ */
+struct chan_terms {
+	u8 until;
+	u8 duty;
+	u8 on_death;
+	u8 prio;
+	bool nowait;
+	u64 tag;
+	u64 deadline;
+	u64 reply_buf;
+	u64 reply_len;
+};
 
 /**
  * enum chan_message_state - how far a message got
  * @CHAN_MESSAGE_NEW: in its sender's hands, nobody else knows it
  * @CHAN_MESSAGE_WAITING: in line for a slot, or with cap 0 for a receiver
- * @CHAN_MESSAGE_QUEUED: has a slot
+ * @CHAN_MESSAGE_QUEUED: has a slot, or came back from a receiver
  * @CHAN_MESSAGE_CLAIMED: a receiver is copying it
- * @CHAN_MESSAGE_RECEIVED: copied
- * @CHAN_MESSAGE_WITHDRAWN: taken back by its sender, or refused a slot
- * @CHAN_MESSAGE_DROPPED: had a slot, but no receiver is left
+ * @CHAN_MESSAGE_RECEIVED: copied; its duty, if any, is open
+ * @CHAN_MESSAGE_SETTLED: its duty has ended, or it is a reply
+ * @CHAN_MESSAGE_WITHDRAWN: taken back by its sender, or refused
+ * @CHAN_MESSAGE_ABANDONED: its caller has left after receipt
+ * @CHAN_MESSAGE_DROPPED: nobody can receive it any more, nor is told so
  * @CHAN_MESSAGE_STATES: how many states there are
  */
 enum chan_message_state {
@@ -47,46 +78,70 @@ enum chan_message_state {
 	CHAN_MESSAGE_QUEUED,
 	CHAN_MESSAGE_CLAIMED,
 	CHAN_MESSAGE_RECEIVED,
+	CHAN_MESSAGE_SETTLED,
 	CHAN_MESSAGE_WITHDRAWN,
+	CHAN_MESSAGE_ABANDONED,
 	CHAN_MESSAGE_DROPPED,
 	CHAN_MESSAGE_STATES,
 };
 
 /* For each state, the bits of the states that may follow. */
-extern const u8 chan_message_steps[CHAN_MESSAGE_STATES];
+extern const u16 chan_message_steps[CHAN_MESSAGE_STATES];
 
 /**
  * struct chan_message - one message
- * @link: in the line or the queue of its channel, as @state says; under the
- *	channel's lock
- * @next_used: in the pool of its channel, when nobody uses it; likewise
- * @sender: the operation that waits for a slot or, with cap 0, for receipt;
- *	NULL when nobody waits; under the channel's lock
- * @id: its place in the order of the channel, given with its first state after
- *	NEW, never reused
+ * @link: in the line or the queue of its channel, as @state says
+ * @owed: among the duties of its @holder, while RECEIVED or ABANDONED
+ * @next_used: in the pool of its channel, when nobody uses it
+ * @sent: among those that @origin may ask for, while @sender or @kept
+ * @sender: the operation that waits for it, or NULL
+ * @origin: the endpoint it was sent by, while @sender or @kept
+ * @holder: the endpoint that owes its duty, while RECEIVED or ABANDONED
+ * @stamp: of the endpoint it was sent by; borne from the first state after NEW
+ *	to the last
+ * @id: its sender's name for it, never reused
+ * @token: its receiver's name for it, and its place in the order of claims; 0
+ *	before the first
+ * @sent_at: when, by CLOCK_MONOTONIC
+ * @terms: what its sender asked for
  * @data: the payload: @bytes, or memory of its own
  * @len: of the payload
- * @state: changed only by chan_message_move(), under the channel's lock
- * @nowait: with cap 0: the sender does not wait for another receiver; set by
- *	whoever sets @sender
+ * @attempt: how often it was received
+ * @error: of the outcome, when SETTLED: as @verdict says
+ * @state: changed only by chan_message_move()
+ * @verdict: of the outcome, when SETTLED; 0: it failed with @error
+ * @kept: nobody waits for its outcome now, but @origin may come back for it
  * @bytes: room for a short payload
  *
  * Held by one at a time: the sender while NEW or WAITING, the channel while
- * QUEUED, the receiver while CLAIMED. Who takes it out of the last state frees
- * it; a message WITHDRAWN while it was being copied is freed by the receiver
- * that copies it.
+ * QUEUED, the receiver while CLAIMED, its @holder while its duty is open, and
+ * once it is SETTLED whoever is told the outcome: the waiting sender, or
+ * @origin. Who takes it out of the last state frees it; a message that was
+ * taken back while it was being copied is freed by the receiver that copies it.
+ * All but the payload is guarded by the lock of the channel once it is not NEW.
  */
 struct chan_message {
 	union {
 		struct list_head link;
+		struct rb_node owed;
 		struct chan_message *next_used;
 	};
+	struct list_head sent;
 	struct chan_waiter *sender;
+	struct chan_endpoint *origin;
+	struct chan_endpoint *holder;
+	struct chan_stamp *stamp;
 	u64 id;
+	u64 token;
+	u64 sent_at;
+	struct chan_terms terms;
 	void *data;
 	u32 len;
+	u32 attempt;
+	u32 error;
 	u8 state;
-	bool nowait;
+	u8 verdict;
+	bool kept;
 	u8 bytes[CHAN_MESSAGE_INLINE] __aligned(8);
 };
 
@@ -120,9 +175,14 @@ struct chan_message *chan_message_create(u32 len);
 static inline void chan_message_renew(struct chan_message *message, u32 len)
 {
 	message->sender = NULL;
+	message->token = 0;
 	message->data = message->bytes;
 	message->len = len;
+	message->attempt = 0;
+	message->error = 0;
 	message->state = CHAN_MESSAGE_NEW;
+	message->verdict = 0;
+	message->kept = false;
 }
 
 /**
@@ -152,6 +212,17 @@ void chan_message_destroy_used(struct chan_message *message);
 static inline bool chan_message_is_short(const struct chan_message *message)
 {
 	return message->data == message->bytes;
+}
+
+/**
+ * chan_message_is_heard() - is there someone to be told its outcome?
+ * @message: which, the lock of its channel held
+ *
+ * Return: true if its sender waits, or may come back and ask.
+ */
+static inline bool chan_message_is_heard(const struct chan_message *message)
+{
+	return message->sender || message->kept;
 }
 
 /**
@@ -187,5 +258,16 @@ int chan_message_copy_in(struct chan_message *message,
  */
 int chan_message_copy_out(const struct chan_message *message,
 			  const struct chan_payload *to);
+
+/**
+ * chan_message_mirror() - make a copy that others may look at
+ * @copy: NEW, of length 0; destroyed like any other message
+ * @message: which; the caller holds the lock of its channel
+ *
+ * Long payloads are shared. All that is said of the message is copied too; the
+ * caller counts the stamp.
+ */
+void chan_message_mirror(struct chan_message *copy,
+			 const struct chan_message *message);
 
 #endif /* CHAN_MESSAGE_H */

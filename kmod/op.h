@@ -5,35 +5,43 @@
 #ifndef CHAN_OP_H
 #define CHAN_OP_H
 
-#include <linux/types.h>
+#include <linux/chan.h>
 
 #include "endpoint.h"
-#include "message.h"
+#include "record.h"
 
 /**
- * chan_op_send() - send one message until it is queued
- * @endpoint: with CHAN_RIGHT_SEND
- * @from: the payload, all of it
- * @nowait: do not wait for a slot or, with cap 0, for a receiver
+ * struct chan_call - one operation under way
+ * @op: as it was read, then as it is to be told
+ * @record: where it came from
+ * @told: user space has been told, there is nothing to be written
  *
- * With cap 0: until it is received.
- *
- * Return: 0; -EMSGSIZE, -EFAULT, -ENOMEM, -EPIPE, -EAGAIN, -ERESTARTSYS, all
- * of them without effect.
+ * Lives on the stack of its task. What would take effect though its record
+ * cannot be written is told before it is true.
  */
-int chan_op_send(struct chan_endpoint *endpoint,
-		 const struct chan_payload *from, bool nowait);
+struct chan_call {
+	struct chan_op op;
+	struct chan_record record;
+	bool told;
+};
 
 /**
- * chan_op_receive() - receive one message that owes nothing
- * @endpoint: with CHAN_RIGHT_RECV
- * @to: where the payload goes
- * @nowait: do not wait for a message
+ * chan_op_tell() - write a record back
+ * @call: of which operation
+ * @op: what to write, perhaps not the call's own
  *
- * Return: the length of the message; -EMSGSIZE, -EFAULT, -ESHUTDOWN, -EAGAIN,
- * -ERESTARTSYS, all of them without effect.
+ * Return: 0 or -EFAULT; 0 means that the call is told.
  */
-ssize_t chan_op_receive(struct chan_endpoint *endpoint,
-			const struct chan_payload *to, bool nowait);
+int chan_op_tell(struct chan_call *call, const struct chan_op *op);
+
+/**
+ * chan_op_run() - one operation, now
+ * @endpoint: on which
+ * @call: as it was read; the caller writes its record back unless it is told
+ *
+ * Return: bytes, a number or 0; a negative errno. After -ERESTARTSYS the same
+ * record resumes the operation or, if that has had no effect, repeats it.
+ */
+int chan_op_run(struct chan_endpoint *endpoint, struct chan_call *call);
 
 #endif /* CHAN_OP_H */

@@ -1,32 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * queue.h - the messages of a channel that have a slot, in their order
+ * queue.h - the messages of a channel that can be received, in their order
  */
 #ifndef CHAN_QUEUE_H
 #define CHAN_QUEUE_H
 
+#include <linux/bitops.h>
+#include <linux/bits.h>
 #include <linux/list.h>
 
 #include "message.h"
 
+#define CHAN_QUEUE_PRIOS (CHAN_PRIO_MAX + 1)
+
 /**
- * struct chan_queue - messages in the order of their ids
- * @messages: linked by chan_message.link
+ * struct chan_queue - messages by priority, in each the next one first
+ * @filled: a bit for each priority that has a message
+ * @prios: linked by chan_message.link
  *
  * Part of a channel, guarded by its lock, which every function here needs.
  */
 struct chan_queue {
-	struct list_head messages;
+	u32 filled;
+	struct list_head prios[CHAN_QUEUE_PRIOS];
 };
 
 /**
  * chan_queue_init() - make it empty
  * @queue: which
  */
-static inline void chan_queue_init(struct chan_queue *queue)
-{
-	INIT_LIST_HEAD(&queue->messages);
-}
+void chan_queue_init(struct chan_queue *queue);
 
 /**
  * chan_queue_first() - whose turn is it?
@@ -37,38 +40,62 @@ static inline void chan_queue_init(struct chan_queue *queue)
 static inline struct chan_message *
 chan_queue_first(const struct chan_queue *queue)
 {
-	if (list_empty(&queue->messages))
+	if (!queue->filled)
 		return NULL;
-	return list_first_entry(&queue->messages, struct chan_message, link);
+	return list_first_entry(&queue->prios[__fls(queue->filled)],
+				struct chan_message, link);
 }
 
 /**
- * chan_queue_append() - a new message, the greatest id yet
+ * chan_queue_append() - a new message, behind the others of its priority
  * @queue: which
  * @message: in no list
  */
 static inline void chan_queue_append(struct chan_queue *queue,
 				     struct chan_message *message)
 {
-	list_add_tail(&message->link, &queue->messages);
+	u8 prio = message->terms.prio;
+
+	list_add_tail(&message->link, &queue->prios[prio]);
+	queue->filled |= BIT(prio);
 }
 
 /**
- * chan_queue_restore() - a message comes back to where it was
+ * chan_queue_push() - a message was received and comes back: it is the next
  * @queue: which
- * @message: in no list, with an id
+ * @message: in no list
+ */
+static inline void chan_queue_push(struct chan_queue *queue,
+				   struct chan_message *message)
+{
+	u8 prio = message->terms.prio;
+
+	list_add(&message->link, &queue->prios[prio]);
+	queue->filled |= BIT(prio);
+}
+
+/**
+ * chan_queue_restore() - a claimed message comes back to where it was
+ * @queue: which
+ * @message: in no list
  *
- * Near the head: all that stand before it came back as well.
+ * It passes only those that were claimed before it and came back as well.
  */
 void chan_queue_restore(struct chan_queue *queue, struct chan_message *message);
 
 /**
  * chan_queue_remove() - take a message out
- * @message: in a queue
+ * @queue: which
+ * @message: in @queue
  */
-static inline void chan_queue_remove(struct chan_message *message)
+static inline void chan_queue_remove(struct chan_queue *queue,
+				     struct chan_message *message)
 {
+	u8 prio = message->terms.prio;
+
 	list_del(&message->link);
+	if (list_empty(&queue->prios[prio]))
+		queue->filled &= ~BIT(prio);
 }
 
 #endif /* CHAN_QUEUE_H */

@@ -12,8 +12,9 @@
 #include "compat.h"
 #include "endpoint.h"
 #include "flow.h"
-#include "op.h"
+#include "receive.h"
 #include "rw.h"
+#include "send.h"
 
 static ssize_t receive(struct chan_endpoint *endpoint,
 		       const struct chan_payload *to, bool nowait)
@@ -22,7 +23,7 @@ static ssize_t receive(struct chan_endpoint *endpoint,
 
 	if (!to->len)
 		return 0;
-	len = chan_op_receive(endpoint, to, nowait);
+	len = chan_receive(endpoint, to, nowait);
 	if (likely(len > 0))
 		return len;
 	if (len == -ESHUTDOWN)
@@ -38,7 +39,7 @@ static ssize_t send(struct chan_endpoint *endpoint,
 
 	if (!from->len)
 		return 0;
-	err = chan_op_send(endpoint, from, nowait);
+	err = chan_send(endpoint, from, nowait);
 	return err ?: from->len;
 }
 
@@ -96,11 +97,12 @@ ssize_t chan_rw_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	return len;
 }
 
-static __poll_t poll_receiving(const struct chan_channel *channel)
+static __poll_t poll_receiving(const struct chan_channel *channel,
+			       const struct chan_endpoint *endpoint)
 {
 	__poll_t mask = 0;
 
-	if (chan_flow_can_receive(channel))
+	if (chan_flow_can_receive(channel, endpoint))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (channel->closing)
 		mask |= EPOLLHUP;
@@ -129,7 +131,7 @@ __poll_t chan_rw_poll(struct file *file, struct poll_table_struct *wait)
 		poll_wait(file, &channel->writable, wait);
 	guard(spinlock)(&channel->lock);
 	if (receives)
-		mask |= poll_receiving(channel);
+		mask |= poll_receiving(channel, endpoint);
 	if (sends)
 		mask |= poll_sending(channel);
 	return mask;

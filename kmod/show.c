@@ -98,7 +98,7 @@ void chan_show_fdinfo(struct seq_file *seq, struct file *file)
 		   chan_endpoint_has(endpoint, CHAN_RIGHT_SEND) ? "s" : "-",
 		   chan_endpoint_has(endpoint, CHAN_RIGHT_RECV) ? "r" : "-",
 		   chan_endpoint_has(endpoint, CHAN_RIGHT_ADMIN) ? "a" : "-");
-	seq_printf(seq, "chan-badge:\t%#llx\n", endpoint->badge);
+	seq_printf(seq, "chan-badge:\t%#llx\n", endpoint->stamp->badge);
 	seq_printf(seq, "chan-cap:\t%u\n", stat.cap);
 	seq_printf(seq, "chan-bytes:\t%llu\n", stat.bytes);
 	seq_printf(seq, "chan-queued:\t%u\n", stat.queued);

@@ -5,7 +5,9 @@
  * Owns sleeping and waking. Who waits for what, and when it is over, is
  * decided in flow.c under the lock of the channel; waking comes after it.
  */
+#include <linux/hrtimer.h>
 #include <linux/lockdep.h>
+#include <linux/minmax.h>
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -32,20 +34,33 @@ void chan_wait_decide(struct chan_channel *channel, struct chan_waiter *waiter,
 	channel->wake.any = true;
 }
 
-int chan_wait_sleep(struct chan_waiter *waiter)
+/* False when the time has come. */
+static bool sleep_until(u64 deadline)
 {
-	int err = 0;
+	ktime_t at = min_t(u64, deadline, KTIME_MAX);
+
+	return schedule_hrtimeout_range(deadline ? &at : NULL,
+					current->timer_slack_ns,
+					HRTIMER_MODE_ABS);
+}
+
+int chan_wait_sleep(struct chan_waiter *waiter, u64 deadline)
+{
+	bool expired = false;
+	int err;
 
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
 		/* chan_done: pairs with the release in wake_waiter(). */
-		if (smp_load_acquire(&waiter->done))
-			break;
-		if (signal_pending(current)) {
-			err = -ERESTARTSYS;
+		if (smp_load_acquire(&waiter->done)) {
+			err = 0;
 			break;
 		}
-		schedule();
+		if (expired || signal_pending(current)) {
+			err = expired ? -ETIMEDOUT : -ERESTARTSYS;
+			break;
+		}
+		expired = !sleep_until(deadline);
 	}
 	__set_current_state(TASK_RUNNING);
 	return err;
@@ -110,6 +125,7 @@ void chan_wait_unlock_and_wake(struct chan_channel *channel)
 	channel->wake = (struct chan_wakeups){};
 	spin_unlock(&channel->lock);
 	wake_waiters(wake.decided);
+	chan_stamp_destroy_list(wake.retired);
 	if (wake.ended)
 		wake_all_pollers(channel);
 	if (wake.readable)

@@ -10,18 +10,38 @@
 #include <linux/wait.h>
 
 #include "channel.h"
+#include "stamp.h"
 
+struct chan_endpoint;
 struct chan_message;
 struct task_struct;
 
 /**
+ * struct chan_want - what a receiver takes
+ * @endpoint: which will hold the duty
+ * @room: how long a message it takes
+ * @autoack: it acknowledges at once, and cannot reply
+ * @len: result, with -EMSGSIZE: how long the message is
+ */
+struct chan_want {
+	struct chan_endpoint *endpoint;
+	size_t room;
+	bool autoack;
+	u32 len;
+};
+
+/**
  * struct chan_waiter - one operation that waits for its turn
- * @link: among the waiting receivers of a channel; under its lock
+ * @link: among the waiting receivers or peekers of a channel; under its lock
  * @next_decided: among the wake-ups of whoever decided
+ * @mine: of a receiver or peeker: among those of its endpoint; under the lock
  * @task: who sleeps
- * @message: of a receiver: what it was given
- * @room: of a receiver: how long a message it takes
+ * @message: of a receiver: what it was given. Of a peeker: where the copy goes.
+ *	Of a sender: what it has to free; when SETTLED, its outcome
+ * @want: of a receiver or peeker: what it takes
+ * @tag: of a receiver or peeker: for CHAN_OP_CANCEL
  * @result: 0 or a negative errno
+ * @state: of a sender: CHAN_STATE_*, how far its message got
  * @decided: @result stands, the operation is over; under the channel's lock
  * @done: nobody else will touch this struct any more
  *
@@ -33,10 +53,13 @@ struct chan_waiter {
 		struct list_head link;
 		struct chan_waiter *next_decided;
 	};
+	struct list_head mine;
 	struct task_struct *task;
 	struct chan_message *message;
-	size_t room;
+	struct chan_want *want;
+	u64 tag;
 	int result;
+	u8 state;
 	bool decided;
 	bool done;
 };
@@ -57,13 +80,14 @@ void chan_wait_decide(struct chan_channel *channel, struct chan_waiter *waiter,
 		      int result);
 
 /**
- * chan_wait_sleep() - wait for a decision, a signal or a kill
+ * chan_wait_sleep() - wait for a decision, a signal, a kill or a time
  * @waiter: known to a channel, whose lock the caller has dropped
+ * @deadline: CLOCK_MONOTONIC nanoseconds; 0 is none
  *
- * Return: 0, decided and done; -ERESTARTSYS, a signal came first and the
- * caller has to find out under the lock whether it was decided meanwhile.
+ * Return: 0, decided and done; -ERESTARTSYS or -ETIMEDOUT: that came first, and
+ * the caller has to find out under the lock whether it was decided meanwhile.
  */
-int chan_wait_sleep(struct chan_waiter *waiter);
+int chan_wait_sleep(struct chan_waiter *waiter, u64 deadline);
 
 /**
  * chan_wait_settle() - wait for whoever decided to let go
@@ -112,6 +136,19 @@ static inline void chan_wait_note_writable(struct chan_channel *channel)
 static inline void chan_wait_note_ended(struct chan_channel *channel)
 {
 	channel->wake.ended = true;
+	channel->wake.any = true;
+}
+
+/**
+ * chan_wait_retire() - the last bearer of a stamp has gone
+ * @channel: which, its lock held
+ * @stamp: freed after unlocking
+ */
+static inline void chan_wait_retire(struct chan_channel *channel,
+				    struct chan_stamp *stamp)
+{
+	stamp->next_retired = channel->wake.retired;
+	channel->wake.retired = stamp;
 	channel->wake.any = true;
 }
 

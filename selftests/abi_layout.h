@@ -70,12 +70,39 @@ MEMBER(chan_stat, totals_settled, 152, 8);
 MEMBER(chan_stat, totals_redelivered, 160, 8);
 MEMBER(chan_stat, totals_dropped, 168, 8);
 
+LAYOUT(sizeof(struct chan_op) == 120);
+MEMBER(chan_op, code, 0, 4);
+MEMBER(chan_op, flags, 4, 4);
+MEMBER(chan_op, fd, 8, 4);
+MEMBER(chan_op, until, 12, 1);
+MEMBER(chan_op, duty, 13, 1);
+MEMBER(chan_op, on_death, 14, 1);
+MEMBER(chan_op, prio, 15, 1);
+MEMBER(chan_op, buf, 16, 8);
+MEMBER(chan_op, len, 24, 8);
+MEMBER(chan_op, reply_buf, 32, 8);
+MEMBER(chan_op, reply_len, 40, 8);
+MEMBER(chan_op, deadline, 48, 8);
+MEMBER(chan_op, id, 56, 8);
+MEMBER(chan_op, tag, 64, 8);
+MEMBER(chan_op, verdict, 72, 4);
+MEMBER(chan_op, error, 76, 4);
+MEMBER(chan_op, attempt, 80, 4);
+MEMBER(chan_op, state, 84, 4);
+MEMBER(chan_op, result, 88, 4);
+MEMBER(chan_op, uid, 92, 4);
+MEMBER(chan_op, gid, 96, 4);
+MEMBER(chan_op, pid, 100, 4);
+MEMBER(chan_op, badge, 104, 8);
+MEMBER(chan_op, sent_at, 112, 8);
+
 LAYOUT(CHAN_IOC_QUERY == 0xC038D500U);
 LAYOUT(CHAN_IOC_CREATE == 0xC038D501U);
 LAYOUT(CHAN_IOC_REMOVE == 0xC008D502U);
 LAYOUT(CHAN_IOC_DERIVE == 0xC010D503U);
 LAYOUT(CHAN_IOC_STAT == 0xC0B0D504U);
 LAYOUT(CHAN_IOC_SHUTDOWN == 0x0000D505U);
+LAYOUT(CHAN_IOC_OP == 0xC078D506U);
 
 LAYOUT(CHAN_ABI_VERSION == 1);
 LAYOUT(CHAN_RIGHT_SEND == 1);
@@ -92,5 +119,42 @@ LAYOUT(CHAN_MSG_DEFAULT == 65536);
 LAYOUT(CHAN_BYTES_DEFAULT == 1048576);
 LAYOUT(CHAN_MSG_OVERHEAD == 256);
 LAYOUT(CHAN_MODE_DEFAULT == 0600);
+
+LAYOUT(CHAN_FEATURE_OP == 1);
+
+LAYOUT(CHAN_OP_SEND == 1);
+LAYOUT(CHAN_OP_RECV == 2);
+LAYOUT(CHAN_OP_SETTLE == 3);
+LAYOUT(CHAN_OP_CANCEL == 4);
+LAYOUT(CHAN_OP_WAIT == 5);
+
+LAYOUT(CHAN_NOWAIT == 1);
+LAYOUT(CHAN_PEEK == 2);
+LAYOUT(CHAN_AUTOACK == 4);
+LAYOUT(CHAN_BY_TAG == 8);
+
+LAYOUT(CHAN_UNTIL_QUEUED == 0);
+LAYOUT(CHAN_UNTIL_RECEIVED == 1);
+LAYOUT(CHAN_UNTIL_SETTLED == 2);
+
+LAYOUT(CHAN_DUTY_NONE == 0);
+LAYOUT(CHAN_DUTY_ACK == 1);
+LAYOUT(CHAN_DUTY_REPLY == 2);
+
+LAYOUT(CHAN_ON_DEATH_FAIL == 0);
+LAYOUT(CHAN_ON_DEATH_REDELIVER == 1);
+
+LAYOUT(CHAN_PRIO_MAX == 31);
+
+LAYOUT(CHAN_ACK == 1);
+LAYOUT(CHAN_REPLY == 2);
+LAYOUT(CHAN_REJECT == 3);
+LAYOUT(CHAN_RETURN == 4);
+
+LAYOUT(CHAN_STATE_WITHDRAWN == 0);
+LAYOUT(CHAN_STATE_QUEUED == 1);
+LAYOUT(CHAN_STATE_RECEIVED == 2);
+LAYOUT(CHAN_STATE_SETTLED == 3);
+LAYOUT(CHAN_STATE_ABANDONED == 4);
 
 #endif /* ABI_LAYOUT_H */

@@ -61,6 +61,7 @@ TEST_F(compat, every_ioctl_does_the_same)
 	struct chan_query *q = self->low, query;
 	struct chan_stat *s = self->low, stat_64;
 	struct chan_derive *d = self->low;
+	struct chan_op *op = self->low + 1024;
 	struct chan_name *n = self->low;
 	int fd;
 
@@ -88,6 +89,26 @@ TEST_F(compat, every_ioctl_does_the_same)
 	ASSERT_EQ(0, ioctl_32(fd, CHAN_IOC_DERIVE, d));
 	EXPECT_TRUE(endpoints_are(fd, 2, 1));
 	EXPECT_EQ(-EPERM, ioctl_32(d->fd, CHAN_IOC_SHUTDOWN, NULL));
+
+	/* Where the payload lies does not matter, only that 64 bits hold it. */
+	*op = (struct chan_op){
+		.code = CHAN_OP_SEND,
+		.buf = address("32"),
+		.len = 2,
+		.tag = ~0ULL - 1,
+	};
+	ASSERT_EQ(0, ioctl_32(d->fd, CHAN_IOC_OP, op));
+	*op = (struct chan_op){
+		.code = CHAN_OP_RECV,
+		.buf = address(op + 1),
+		.len = 2,
+	};
+	ASSERT_EQ(0, ioctl_32(fd, CHAN_IOC_OP, op));
+	EXPECT_EQ(2, op->result);
+	EXPECT_EQ(0, memcmp("32", op + 1, 2));
+	EXPECT_EQ(~0ULL - 1, op->tag);
+	EXPECT_EQ(~0ULL, op->badge);
+	EXPECT_EQ(getpid(), op->pid);
 	EXPECT_EQ(0, ioctl_32(fd, CHAN_IOC_SHUTDOWN, NULL));
 
 	n->name = address(NAME);
@@ -111,6 +132,7 @@ TEST_F(compat, errors_are_the_same)
 	EXPECT_EQ(-EFAULT,
 		  ioctl_32(self->control, CHAN_IOC_QUERY, (void *)0xfffffff0));
 	EXPECT_EQ(-ENOTTY, ioctl_32(self->control, CHAN_IOC_STAT, c));
+	EXPECT_EQ(-ENOTTY, ioctl_32(self->control, CHAN_IOC_OP, c));
 }
 
 TEST_HARNESS_MAIN

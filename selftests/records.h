@@ -22,6 +22,7 @@ static const struct record_row {
 	{ "REMOVE", 2, sizeof(struct chan_name), true, false },
 	{ "DERIVE", 3, sizeof(struct chan_derive), false, true },
 	{ "STAT", 4, sizeof(struct chan_stat), false, true },
+	{ "OP", 6, sizeof(struct chan_op), false, true },
 };
 
 static inline unsigned long sized(const struct record_row *row,
@@ -43,6 +44,13 @@ static inline void fill(const struct record_row *row, void *record)
 	else if (row->nr == 3)
 		*(struct chan_derive *)record = (struct chan_derive){
 			.rights = CHAN_RIGHT_SEND,
+		};
+	else if (row->nr == 6)
+		/* Of no operations, which needs none. */
+		*(struct chan_op *)record = (struct chan_op){
+			.code = CHAN_OP_CANCEL,
+			.flags = CHAN_BY_TAG,
+			.tag = 1,
 		};
 }
 

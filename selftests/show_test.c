@@ -238,7 +238,7 @@ static int told(unsigned long long channel, const char *event, int id, int len)
 	char line[128];
 	int count = 0;
 
-	snprintf(line, sizeof(line), "%s: channel=%llu name= id=%d len=%d\n",
+	snprintf(line, sizeof(line), "%s: channel=%llu name= id=%d len=%d ",
 		 event, channel, id, len);
 	if (!read_text(TRACING "trace", text, sizeof(text)))
 		return -1;

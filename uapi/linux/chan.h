@@ -38,9 +38,15 @@
  *                     for a name that somebody else owns
  *   EMSGSIZE          the message is longer than the channel or the buffer
  *                     takes, or, with CHAN_FIXED, not exactly msg_max long
+ *   ESTALE, ECANCELED SETTLE: no such duty; ECANCELED: its caller has left
+ *   ENOENT, EALREADY  CANCEL, WAIT: no such send; EALREADY: too late for that
+ *   EINVAL            SETTLE: the verdict does not fit the duty
+ *   EMSGSIZE          SETTLE: the reply is longer than its caller takes
  *   EFAULT            the payload cannot be read or written
  *   EPIPE, ESHUTDOWN  shut down or hung up, for senders and for receivers
- *   EAGAIN, EINTR     no room, no message
+ *   EAGAIN, ETIMEDOUT no room, no message, no outcome, with CHAN_NOWAIT or in
+ *   EINTR             time; a signal
+ *   EBUSY             SEND: the endpoint keeps max_parked outcomes unfetched
  *
  * and, where a channel, a name or a descriptor is made or taken away:
  *
@@ -53,7 +59,12 @@
  *   ENFILE, ENOMEM    the machine has no file, no memory left
  *
  * EFAULT is told as well when a result cannot be written; then nothing was made
- * or changed.
+ * or changed, and the outcome of a SEND is kept for WAIT.
+ *
+ * What a sender is told of its message, when it is not 0 or the length of a
+ * reply: EREMOTEIO, it was rejected and @error says why; EOWNERDEAD, whoever
+ * had received it has died; EPIPE, nobody is left to receive it; ECANCELED,
+ * CHAN_OP_CANCEL came first.
  *
  * Besides: ENOTTY, an ioctl that this file does not have; ENXIO, opening a node
  * whose channel has been removed; EBADMSG, `read` took an empty message; ESPIPE,
@@ -82,6 +93,9 @@
 #define CHAN_MSG_OVERHEAD	256		/* a message counts this much more */
 #define CHAN_MODE_DEFAULT	0600		/* chan_create.mode of 0 */
 
+/* Bits of struct chan_query's @features. */
+#define CHAN_FEATURE_OP		(1 << 0)	/* CHAN_IOC_OP */
+
 /* Rights of an endpoint. */
 #define CHAN_RIGHT_SEND		(1 << 0)	/* send messages, POLLOUT */
 #define CHAN_RIGHT_RECV		(1 << 1)	/* receive messages, POLLIN */
@@ -93,7 +107,7 @@
  * struct chan_query - CHAN_IOC_QUERY: what this module is and allows
  * @abi: CHAN_ABI_VERSION of the module
  * @max_parked: pending io_uring operations that one endpoint may have
- * @features: a bit for each optional part; this version has none
+ * @features: CHAN_FEATURE_*, a bit for each part that an older module lacks
  * @max_channels: channels on the whole machine
  * @user_channels: channels of one user
  * @user_bytes: sum of bytes_max over the channels of one user
@@ -244,6 +258,129 @@ struct chan_stat {
 
 /* clang-format off */
 
+/* chan_op.code: what to do. */
+#define CHAN_OP_SEND		1	/* send a message */
+#define CHAN_OP_RECV		2	/* receive a message */
+#define CHAN_OP_SETTLE		3	/* fulfil a duty, or give it back */
+#define CHAN_OP_CANCEL		4	/* end operations that are pending */
+#define CHAN_OP_WAIT		5	/* go on waiting for the outcome of a SEND */
+
+/* chan_op.flags. */
+#define CHAN_NOWAIT		(1 << 0)	/* SEND, RECV: EAGAIN, do not wait */
+#define CHAN_PEEK		(1 << 1)	/* RECV: a copy, and nothing changes */
+#define CHAN_AUTOACK		(1 << 2)	/* RECV: acknowledge once copied */
+#define CHAN_BY_TAG		(1 << 3)	/* CANCEL: @tag, not @id */
+
+/* chan_op.until: how far the message gets before SEND returns. */
+#define CHAN_UNTIL_QUEUED	0	/* it has a slot */
+#define CHAN_UNTIL_RECEIVED	1	/* it was copied to a receiver */
+#define CHAN_UNTIL_SETTLED	2	/* its receiver has fulfilled its duty */
+
+/* chan_op.duty: what its receiver owes. */
+#define CHAN_DUTY_NONE		0
+#define CHAN_DUTY_ACK		1	/* to say that the work is done */
+#define CHAN_DUTY_REPLY		2	/* to answer */
+
+/* chan_op.on_death: what becomes of a duty when its holder dies. */
+#define CHAN_ON_DEATH_FAIL	0	/* the sender is told EOWNERDEAD */
+#define CHAN_ON_DEATH_REDELIVER	1	/* the next receiver gets the message */
+
+#define CHAN_PRIO_MAX		31	/* greatest chan_op.prio */
+
+/* chan_op.verdict: how a duty ends. */
+#define CHAN_ACK		1	/* duty ACK: done */
+#define CHAN_REPLY		2	/* duty REPLY: here is the answer */
+#define CHAN_REJECT		3	/* no, and @error is the reason */
+#define CHAN_RETURN		4	/* somebody else shall have it */
+
+/* chan_op.state: how far a message got. */
+#define CHAN_STATE_WITHDRAWN	0	/* no receiver will ever see it */
+#define CHAN_STATE_QUEUED	1	/* it has a slot, or came back */
+#define CHAN_STATE_RECEIVED	2	/* it was copied to a receiver */
+#define CHAN_STATE_SETTLED	3	/* its duty has ended */
+#define CHAN_STATE_ABANDONED	4	/* its caller left after receipt */
+
+/* clang-format on */
+
+/**
+ * struct chan_op - CHAN_IOC_OP: one operation
+ * @code: CHAN_OP_*
+ * @flags: CHAN_NOWAIT and the others that @code knows
+ * @fd: 0 or -1
+ * @until: SEND: CHAN_UNTIL_*
+ * @duty: SEND: CHAN_DUTY_*; result of RECV: what is owed
+ * @on_death: SEND: CHAN_ON_DEATH_*
+ * @prio: SEND: 0 to CHAN_PRIO_MAX, higher first; result of RECV
+ * @buf: address of the payload; SETTLE: of the reply
+ * @len: of the payload; RECV: what fits, then the true length, after EMSGSIZE
+ *	too
+ * @reply_buf: SEND, WAIT: address of room for the reply
+ * @reply_len: SEND, WAIT: size of that room; then length of the reply. Result
+ *	of RECV: how long a reply the caller takes
+ * @deadline: CLOCK_MONOTONIC nanoseconds, 0 is none. When it has passed, the
+ *	operation tries once and is then ETIMEDOUT
+ * @id: result of SEND: names the message for CANCEL and WAIT. Result of RECV:
+ *	a token, names the duty for SETTLE; 0 if nothing is owed
+ * @tag: of the sender's choice, told to the receiver; CANCEL with CHAN_BY_TAG:
+ *	of all operations that were started with it on this endpoint
+ * @verdict: SETTLE: CHAN_ACK and the others; result of SEND and WAIT
+ * @error: SETTLE with CHAN_REJECT: a positive errno; result of SEND and WAIT
+ * @attempt: result of RECV: 1 for the first delivery
+ * @state: result of SEND and WAIT: CHAN_STATE_*
+ * @result: result: bytes (RECV, a reply), operations (CANCEL with CHAN_BY_TAG)
+ *	or 0; or a negative errno, which the ioctl returns as well
+ * @uid: result of RECV: euid of whoever opened or derived the sender's
+ *	endpoint, in the reader's user namespace
+ * @gid: likewise
+ * @pid: likewise; 0 if it is gone or cannot be seen from here
+ * @badge: result of RECV: of the sender's endpoint
+ * @sent_at: result of RECV: CLOCK_MONOTONIC nanoseconds
+ *
+ * On an endpoint. SEND knows these styles, and no other mix:
+ *
+ *	style			@until		@duty	@on_death
+ *	asynchronous		QUEUED		NONE	FAIL
+ *	rendezvous		RECEIVED	NONE	FAIL
+ *	acknowledged		SETTLED		ACK	FAIL or REDELIVER
+ *	call			SETTLED		REPLY	FAIL or REDELIVER
+ *	work queue		QUEUED		ACK	REDELIVER, not with cap 0
+ *
+ * With cap 0, QUEUED is RECEIVED. CHAN_NOWAIT goes with QUEUED, and with
+ * RECEIVED if cap is 0. On a CHAN_WORKQUEUE channel the first style is the
+ * last.
+ *
+ * A SEND until SETTLED that a signal interrupts after receipt has become a
+ * WAIT: @code says so, and the same record waits on. Nothing is sent twice.
+ */
+struct chan_op {
+	__u32 code;
+	__u32 flags;
+	__s32 fd;
+	__u8 until;
+	__u8 duty;
+	__u8 on_death;
+	__u8 prio;
+	__u64 buf;
+	__u64 len;
+	__u64 reply_buf;
+	__u64 reply_len;
+	__u64 deadline;
+	__u64 id;
+	__u64 tag;
+	__u32 verdict;
+	__u32 error;
+	__u32 attempt;
+	__u32 state;
+	__s32 result;
+	__u32 uid;
+	__u32 gid;
+	__s32 pid;
+	__u64 badge;
+	__u64 sent_at;
+};
+
+/* clang-format off */
+
 #define CHAN_IOC_MAGIC 0xD5
 
 #define CHAN_IOC_QUERY	_IOWR(CHAN_IOC_MAGIC, 0x00, struct chan_query)
@@ -258,6 +395,8 @@ struct chan_stat {
  * ESHUTDOWN. Doing it again changes nothing.
  */
 #define CHAN_IOC_SHUTDOWN _IO(CHAN_IOC_MAGIC, 0x05)
+
+#define CHAN_IOC_OP	_IOWR(CHAN_IOC_MAGIC, 0x06, struct chan_op)
 
 /* clang-format on */
 

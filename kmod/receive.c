@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * receive.c - receiving messages, or a look at them
+ *
+ * Owns the receiver's course: lock, claim or sleep, unlock, copy, tell, lock,
+ * receive. A claim is no receipt: whatever fails before the last step leaves
+ * the message to others.
+ */
+#include <linux/sched/signal.h>
+
+#include "compat.h"
+#include "flow.h"
+#include "outcome.h"
+#include "receive.h"
+#include "supply.h"
+
+/**
+ * struct receiving - what the receiver keeps
+ * @want: what it takes
+ * @to: where the payload goes
+ * @nowait: it does not wait
+ * @call: whose record tells of the message; NULL: nobody asks
+ */
+struct receiving {
+	struct chan_want want;
+	const struct chan_payload *to;
+	bool nowait;
+	struct chan_call *call;
+};
+
+static u64 deadline_of(const struct receiving *receiving)
+{
+	return receiving->call ? receiving->call->op.deadline : 0;
+}
+
+/* Called with the lock held. What was decided with a signal is not lost. */
+static noinline int await_turn(struct receiving *receiving,
+			       struct chan_waiter *waiter)
+{
+	struct chan_channel *channel = receiving->want.endpoint->channel;
+	int err;
+
+	lockdep_assert_held(&channel->lock);
+	waiter->want = &receiving->want;
+	if (receiving->call)
+		waiter->tag = receiving->call->op.tag;
+	chan_flow_await(channel, waiter);
+	chan_wait_unlock(channel);
+	err = chan_wait_sleep(waiter, deadline_of(receiving));
+	if (err) {
+		spin_lock(&channel->lock);
+		if (!waiter->decided) {
+			chan_flow_leave(channel, waiter);
+			spin_unlock(&channel->lock);
+			return err;
+		}
+		spin_unlock(&channel->lock);
+		chan_wait_settle(waiter);
+	}
+	return waiter->result;
+}
+
+static noinline struct chan_message *claim_in_turn(struct receiving *receiving)
+{
+	struct chan_waiter waiter;
+	int err;
+
+	chan_wait_init(&waiter);
+	err = await_turn(receiving, &waiter);
+	return err ? ERR_PTR(err) : waiter.message;
+}
+
+static struct chan_message *claim_message(struct receiving *receiving)
+{
+	struct chan_channel *channel = receiving->want.endpoint->channel;
+	struct chan_message *message;
+
+	spin_lock(&channel->lock);
+	message = chan_flow_claim(channel, &receiving->want);
+	if (message == ERR_PTR(-EAGAIN) && !receiving->nowait)
+		return claim_in_turn(receiving);
+	chan_wait_unlock(channel);
+	return message;
+}
+
+/* The call's own record stays as it was read, for it may be needed again. */
+static int tell_message(struct chan_call *call,
+			const struct chan_message *message, u64 token)
+{
+	bool answerable = token && message->terms.duty == CHAN_DUTY_REPLY;
+	struct chan_op op = call->op;
+
+	op.len = message->len;
+	op.result = message->len;
+	op.id = token;
+	op.tag = message->terms.tag;
+	op.prio = message->terms.prio;
+	op.duty = message->terms.duty;
+	op.reply_len = answerable ? message->terms.reply_len : 0;
+	op.attempt = message->attempt + 1;
+	op.sent_at = message->sent_at;
+	chan_stamp_show(message->stamp, &op);
+	return chan_op_tell(call, &op);
+}
+
+static int copy_to_receiver(const struct receiving *receiving,
+			    const struct chan_message *message, u64 token)
+{
+	/* Nobody will ever see what a dying task receives. */
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (chan_message_copy_out(message, receiving->to))
+		return -EFAULT;
+	if (!receiving->call)
+		return 0;
+	return tell_message(receiving->call, message, token);
+}
+
+/* 0: received; -ECANCELED: its sender took it back, there may be another. */
+static int finish_receipt(const struct receiving *receiving,
+			  struct chan_message *message, int err)
+{
+	struct chan_channel *channel = receiving->want.endpoint->channel;
+	struct chan_message *over = NULL;
+
+	spin_lock(&channel->lock);
+	if (!err)
+		err = chan_flow_receive(channel, message, &receiving->want,
+					&over);
+	else if (!chan_flow_return(channel, message))
+		over = message;
+	if (over && chan_pool_give(&channel->pool, over))
+		over = NULL;
+	chan_wait_unlock(channel);
+	if (over)
+		chan_message_destroy(over);
+	return err;
+}
+
+static u64 token_of(const struct receiving *receiving,
+		    const struct chan_message *message)
+{
+	bool owed = message->terms.duty && !receiving->want.autoack;
+
+	return owed ? message->token : 0;
+}
+
+static ssize_t receive(struct receiving *receiving)
+{
+	struct chan_message *message;
+	size_t len;
+	int err;
+
+	for (;;) {
+		message = claim_message(receiving);
+		if (IS_ERR(message))
+			return PTR_ERR(message);
+		len = message->len;
+		err = copy_to_receiver(receiving, message,
+				       token_of(receiving, message));
+		err = finish_receipt(receiving, message, err);
+		if (!err)
+			return len;
+		if (receiving->call)
+			receiving->call->told = false;
+		if (err != -ECANCELED)
+			return err;
+	}
+}
+
+static int show_first(struct receiving *receiving, struct chan_message *copy)
+{
+	struct chan_channel *channel = receiving->want.endpoint->channel;
+	struct chan_waiter waiter;
+	int err;
+
+	chan_wait_init(&waiter);
+	waiter.message = copy;
+	spin_lock(&channel->lock);
+	err = chan_flow_peek(channel, &receiving->want, copy);
+	if (err == -EAGAIN && !receiving->nowait)
+		return await_turn(receiving, &waiter);
+	spin_unlock(&channel->lock);
+	return err;
+}
+
+static int look_at(const struct receiving *receiving,
+		   struct chan_message *copy)
+{
+	struct chan_channel *channel = receiving->want.endpoint->channel;
+	int err;
+
+	err = copy_to_receiver(receiving, copy, 0);
+	spin_lock(&channel->lock);
+	chan_outcome_unstamp(channel, copy);
+	chan_wait_unlock(channel);
+	return err ?: copy->len;
+}
+
+static ssize_t peek(struct receiving *receiving)
+{
+	struct chan_endpoint *endpoint = receiving->want.endpoint;
+	struct chan_message *copy = chan_supply_take(endpoint, 0);
+	int len;
+
+	if (!copy)
+		return -ENOMEM;
+	len = show_first(receiving, copy);
+	if (!len)
+		len = look_at(receiving, copy);
+	chan_supply_give(endpoint, copy);
+	return len;
+}
+
+ssize_t chan_receive(struct chan_endpoint *endpoint,
+		     const struct chan_payload *to, bool nowait)
+{
+	struct receiving receiving = {
+		.want = {
+			.endpoint = endpoint,
+			.room = to->len,
+			.autoack = true,
+		},
+		.to = to,
+		.nowait = nowait,
+	};
+
+	return receive(&receiving);
+}
+
+int chan_receive_op(struct chan_endpoint *endpoint, struct chan_call *call)
+{
+	struct chan_op *op = &call->op;
+	const struct chan_payload to = {
+		.address = u64_to_user_ptr(op->buf),
+		.len = op->len,
+	};
+	struct receiving receiving = {
+		.want = {
+			.endpoint = endpoint,
+			.room = to.len,
+			.autoack = op->flags & CHAN_AUTOACK,
+		},
+		.to = &to,
+		.nowait = op->flags & CHAN_NOWAIT,
+		.call = call,
+	};
+	int result;
+
+	if (op->flags & CHAN_PEEK)
+		result = peek(&receiving);
+	else
+		result = receive(&receiving);
+	if (result == -EMSGSIZE)
+		op->len = receiving.want.len;
+	return result;
+}

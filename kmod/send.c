@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * send.c - sending, and waiting for what becomes of it
+ *
+ * Owns the sender's course: copy, lock, step, unlock, sleep, fetch the outcome.
+ * The steps are flow.c's. Payloads are copied while no lock is held, so a page
+ * that does not come stops nobody but its owner.
+ */
+#include <linux/sched/signal.h>
+#include <linux/timekeeping.h>
+
+#include "charge.h"
+#include "compat.h"
+#include "flow.h"
+#include "leave.h"
+#include "outcome.h"
+#include "send.h"
+#include "supply.h"
+
+/**
+ * struct sending - what the sender keeps while it waits
+ * @endpoint: it sends by
+ * @call: whose record tells the outcome; NULL: nobody asks for more than 0
+ * @room: where a reply goes
+ * @deadline: of the wait
+ */
+struct sending {
+	struct chan_endpoint *endpoint;
+	struct chan_call *call;
+	struct chan_payload room;
+	u64 deadline;
+};
+
+static int check_length(const struct chan_attributes *attr, size_t len)
+{
+	if (len > attr->msg_max)
+		return -EMSGSIZE;
+	if (attr->flags & CHAN_FIXED && len != attr->msg_max)
+		return -EMSGSIZE;
+	return 0;
+}
+
+/* With cap 0 there is no slot; a work queue makes work of what owes nothing. */
+static void adapt_terms(struct chan_terms *terms,
+			const struct chan_attributes *attr)
+{
+	if (terms->until != CHAN_UNTIL_QUEUED)
+		return;
+	if (!attr->cap)
+		terms->until = CHAN_UNTIL_RECEIVED;
+	if (attr->flags & CHAN_WORKQUEUE) {
+		terms->duty = CHAN_DUTY_ACK;
+		terms->on_death = CHAN_ON_DEATH_REDELIVER;
+	}
+}
+
+static struct chan_message *make_message(struct chan_endpoint *endpoint,
+					 const struct chan_terms *terms,
+					 const struct chan_payload *from)
+{
+	const struct chan_attributes *attr = &endpoint->channel->attr;
+	struct chan_message *message;
+	int err;
+
+	err = check_length(attr, from->len);
+	if (err)
+		return ERR_PTR(err);
+	message = chan_supply_take(endpoint, from->len);
+	if (!message)
+		return ERR_PTR(-ENOMEM);
+	err = chan_message_copy_in(message, from);
+	if (err) {
+		chan_supply_give(endpoint, message);
+		return ERR_PTR(err);
+	}
+	message->terms = *terms;
+	adapt_terms(&message->terms, attr);
+	message->origin = endpoint;
+	message->stamp = endpoint->stamp;
+	message->sent_at = ktime_get_ns();
+	return message;
+}
+
+/* It did not end as announced. */
+static void retract(struct chan_call *call, u8 state)
+{
+	if (!call)
+		return;
+	call->op.state = state;
+	call->told = false;
+}
+
+static int result_of(const struct chan_message *outcome)
+{
+	switch (outcome->verdict) {
+	case CHAN_ACK:
+		return 0;
+	case CHAN_REPLY:
+		return outcome->len;
+	case CHAN_REJECT:
+		return -EREMOTEIO;
+	default:
+		return -(int)outcome->error;
+	}
+}
+
+static int tell_outcome(const struct sending *sending,
+			const struct chan_message *outcome)
+{
+	const struct chan_payload *room = &sending->room;
+	struct chan_op *op = &sending->call->op;
+
+	op->state = CHAN_STATE_SETTLED;
+	if (outcome->verdict == CHAN_REPLY) {
+		if (outcome->len > room->len)
+			return -EMSGSIZE;
+		if (chan_message_copy_out(outcome, room))
+			return -EFAULT;
+		op->reply_len = outcome->len;
+	}
+	op->verdict = outcome->verdict;
+	op->error = outcome->verdict == CHAN_REJECT ? outcome->error : 0;
+	op->result = result_of(outcome);
+	return chan_op_tell(sending->call, op);
+}
+
+/* An outcome that cannot be told is kept until somebody asks again. */
+static int fetch(const struct sending *sending, struct chan_message *outcome)
+{
+	struct chan_endpoint *endpoint = sending->endpoint;
+	int result = result_of(outcome);
+	int err;
+
+	err = tell_outcome(sending, outcome);
+	if (!err) {
+		chan_supply_give(endpoint, outcome);
+		return result;
+	}
+	sending->call->told = false;
+	spin_lock(&endpoint->channel->lock);
+	chan_outcome_keep(outcome, true);
+	spin_unlock(&endpoint->channel->lock);
+	return err;
+}
+
+/* A signal came after receipt: the record goes on as a WAIT. */
+static void become_wait(struct chan_call *call,
+			const struct chan_message *message)
+{
+	call->op.code = CHAN_OP_WAIT;
+	call->op.flags = 0;
+	call->op.id = message->id;
+}
+
+static bool may_come_back(const struct chan_message *message, int err)
+{
+	return err == -ERESTARTSYS && message->attempt &&
+	       !fatal_signal_pending(current);
+}
+
+/* Called with the lock held: undecided, and the sender has to go. */
+static int go(const struct sending *sending, struct chan_message *message,
+	      int err)
+{
+	struct chan_channel *channel = sending->endpoint->channel;
+	struct chan_message *back = NULL;
+	u8 state;
+
+	lockdep_assert_held(&channel->lock);
+	if (may_come_back(message, err)) {
+		state = message->state == CHAN_MESSAGE_RECEIVED ?
+				CHAN_STATE_RECEIVED :
+				CHAN_STATE_QUEUED;
+		become_wait(sending->call, message);
+		chan_outcome_keep(message, false);
+	} else {
+		state = chan_leave_message(channel, message, &back);
+	}
+	chan_wait_unlock(channel);
+	chan_supply_give(sending->endpoint, back);
+	retract(sending->call, state);
+	return err;
+}
+
+/*
+ * @message is somebody else's by now, and perhaps gone, unless the lock is held
+ * and @waiter not decided. Success wins over a signal that comes at the same
+ * time.
+ */
+static int await_outcome(const struct sending *sending,
+			 struct chan_waiter *waiter,
+			 struct chan_message *message)
+{
+	struct chan_channel *channel = sending->endpoint->channel;
+	int err;
+
+	err = chan_wait_sleep(waiter, sending->deadline);
+	if (err) {
+		spin_lock(&channel->lock);
+		if (!waiter->decided)
+			return go(sending, message, err);
+		spin_unlock(&channel->lock);
+		chan_wait_settle(waiter);
+	}
+	if (waiter->state == CHAN_STATE_SETTLED)
+		return fetch(sending, waiter->message);
+	chan_supply_give(sending->endpoint, waiter->message);
+	if (waiter->result)
+		retract(sending->call, waiter->state);
+	return waiter->result;
+}
+
+static int refused(const struct sending *sending, struct chan_message *message,
+		   int err)
+{
+	chan_supply_give(sending->endpoint, message);
+	retract(sending->call, CHAN_STATE_WITHDRAWN);
+	return err;
+}
+
+/* Called with the lock held, after an offer that had to wait. */
+static noinline int send_in_line(const struct sending *sending,
+				 struct chan_message *message)
+{
+	struct chan_channel *channel = sending->endpoint->channel;
+	struct chan_waiter waiter;
+
+	lockdep_assert_held(&channel->lock);
+	chan_wait_init(&waiter);
+	message->sender = &waiter;
+	chan_flow_line_up(channel, message);
+	chan_wait_unlock(channel);
+	return await_outcome(sending, &waiter, message);
+}
+
+static int send_queued(const struct sending *sending,
+		       struct chan_message *message)
+{
+	struct chan_channel *channel = sending->endpoint->channel;
+	int err;
+
+	spin_lock(&channel->lock);
+	err = chan_flow_offer(channel, message);
+	chan_supply_refill(sending->endpoint);
+	if (err == -EAGAIN && !message->terms.nowait)
+		return send_in_line(sending, message);
+	chan_wait_unlock(channel);
+	return err ? refused(sending, message, err) : 0;
+}
+
+static int send_and_wait(const struct sending *sending,
+			 struct chan_message *message)
+{
+	struct chan_channel *channel = sending->endpoint->channel;
+	struct chan_waiter waiter;
+	int err;
+
+	chan_wait_init(&waiter);
+	message->sender = &waiter;
+	spin_lock(&channel->lock);
+	err = chan_flow_offer(channel, message);
+	chan_supply_refill(sending->endpoint);
+	if (err == -EAGAIN && !message->terms.nowait) {
+		chan_flow_line_up(channel, message);
+		err = 0;
+	}
+	chan_wait_unlock(channel);
+	if (err)
+		return refused(sending, message, err);
+	return await_outcome(sending, &waiter, message);
+}
+
+static int send_message(const struct sending *sending,
+			struct chan_message *message)
+{
+	if (message->terms.until == CHAN_UNTIL_QUEUED)
+		return send_queued(sending, message);
+	return send_and_wait(sending, message);
+}
+
+int chan_send(struct chan_endpoint *endpoint, const struct chan_payload *from,
+	      bool nowait)
+{
+	const struct chan_terms terms = { .nowait = nowait };
+	const struct sending sending = { .endpoint = endpoint };
+	struct chan_message *message;
+
+	message = make_message(endpoint, &terms, from);
+	if (IS_ERR(message))
+		return PTR_ERR(message);
+	return send_message(&sending, message);
+}
+
+/*
+ * Tells the id, and the success that does not need to be told later: then
+ * nothing can go wrong once it has come true.
+ */
+static int announce(struct chan_call *call, const struct chan_message *message)
+{
+	struct chan_op *op = &call->op;
+
+	op->id = message->id;
+	op->verdict = 0;
+	op->error = 0;
+	op->result = 0;
+	op->state = message->terms.until == CHAN_UNTIL_RECEIVED ?
+			    CHAN_STATE_RECEIVED :
+			    CHAN_STATE_QUEUED;
+	return chan_op_tell(call, op);
+}
+
+static bool keeps_too_many(const struct chan_endpoint *endpoint)
+{
+	unsigned int kept = READ_ONCE(endpoint->nr_kept);
+
+	return kept && kept >= chan_charge_limits().max_parked;
+}
+
+int chan_send_op(struct chan_endpoint *endpoint, struct chan_call *call)
+{
+	const struct chan_op *op = &call->op;
+	const struct chan_terms terms = {
+		.until = op->until,
+		.duty = op->duty,
+		.on_death = op->on_death,
+		.prio = op->prio,
+		.nowait = op->flags & CHAN_NOWAIT,
+		.tag = op->tag,
+		.deadline = op->deadline,
+		.reply_buf = op->reply_buf,
+		.reply_len = op->reply_len,
+	};
+	const struct chan_payload from = {
+		.address = u64_to_user_ptr(op->buf),
+		.len = op->len,
+	};
+	const struct sending sending = {
+		.endpoint = endpoint,
+		.call = call,
+		.room = {
+			.address = u64_to_user_ptr(op->reply_buf),
+			.len = op->reply_len,
+		},
+		.deadline = op->deadline,
+	};
+	struct chan_message *message;
+	int err;
+
+	call->op.state = CHAN_STATE_WITHDRAWN;
+	if (op->until == CHAN_UNTIL_SETTLED && keeps_too_many(endpoint))
+		return -EBUSY;
+	message = make_message(endpoint, &terms, &from);
+	if (IS_ERR(message))
+		return PTR_ERR(message);
+	err = announce(call, message);
+	if (err)
+		return refused(&sending, message, err);
+	return send_message(&sending, message);
+}
+
+int chan_send_wait_op(struct chan_endpoint *endpoint, struct chan_call *call)
+{
+	struct chan_channel *channel = endpoint->channel;
+	const struct chan_op *op = &call->op;
+	struct chan_message *message;
+	struct chan_waiter waiter;
+	struct sending sending;
+	bool own_room = op->reply_buf;
+	u64 reply_buf;
+
+	chan_wait_init(&waiter);
+	spin_lock(&channel->lock);
+	message = chan_outcome_find(endpoint, op->id);
+	if (!message || message->sender) {
+		spin_unlock(&channel->lock);
+		return message ? -EBUSY : -ENOENT;
+	}
+	reply_buf = own_room ? op->reply_buf : message->terms.reply_buf;
+	sending = (struct sending){
+		.endpoint = endpoint,
+		.call = call,
+		.room = {
+			.address = u64_to_user_ptr(reply_buf),
+			.len = own_room ? op->reply_len :
+					  message->terms.reply_len,
+		},
+		.deadline = op->deadline ?: message->terms.deadline,
+	};
+	if (message->state == CHAN_MESSAGE_SETTLED) {
+		chan_outcome_forget(message);
+		spin_unlock(&channel->lock);
+		return fetch(&sending, message);
+	}
+	chan_outcome_resume(message, &waiter);
+	spin_unlock(&channel->lock);
+	return await_outcome(&sending, &waiter, message);
+}
+
+int chan_send_cancel_op(struct chan_endpoint *endpoint, struct chan_call *call)
+{
+	struct chan_channel *channel = endpoint->channel;
+	struct chan_op *op = &call->op;
+	LIST_HEAD(over);
+	int result;
+
+	op->result = 0;
+	result = chan_op_tell(call, op);
+	if (result)
+		return result;
+	spin_lock(&channel->lock);
+	if (op->flags & CHAN_BY_TAG)
+		result = chan_leave_cancel_tag(endpoint, op->tag, &over);
+	else
+		result = chan_leave_cancel_id(endpoint, op->id, &over);
+	chan_wait_unlock(channel);
+	chan_message_destroy_list(&over);
+	call->told = !result;
+	return result;
+}

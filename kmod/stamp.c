@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * stamp.c - who a message comes from
+ *
+ * Owns the identity that endpoints give to their messages, and how others see
+ * it. Who bears a stamp, and until when, is said where messages move.
+ */
+#include <linux/cred.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/uidgid.h>
+
+#include <linux/chan.h>
+
+#include "compat.h"
+#include "stamp.h"
+
+struct chan_stamp *chan_stamp_create(u64 badge)
+{
+	struct chan_stamp *stamp;
+
+	stamp = kmalloc(sizeof(*stamp), GFP_KERNEL_ACCOUNT);
+	if (!stamp)
+		return NULL;
+	*stamp = (struct chan_stamp){
+		.euid = current_euid(),
+		.egid = current_egid(),
+		.pid = get_pid(task_tgid(current)),
+		.badge = badge,
+		.bearers = 1,
+	};
+	return stamp;
+}
+
+void chan_stamp_destroy_list(struct chan_stamp *stamp)
+{
+	struct chan_stamp *next;
+
+	for (; stamp; stamp = next) {
+		next = stamp->next_retired;
+		put_pid(stamp->pid);
+		kfree(stamp);
+	}
+}
+
+/* The number of a process that is gone may be another's by now. */
+static pid_t visible_pid(struct pid *pid)
+{
+	if (!pid_has_task(pid, PIDTYPE_TGID))
+		return 0;
+	return pid_nr_ns(pid, task_active_pid_ns(current));
+}
+
+void chan_stamp_show(const struct chan_stamp *stamp, struct chan_op *op)
+{
+	op->uid = from_kuid_munged(current_user_ns(), stamp->euid);
+	op->gid = from_kgid_munged(current_user_ns(), stamp->egid);
+	op->pid = visible_pid(stamp->pid);
+	op->badge = stamp->badge;
+}
