@@ -129,14 +129,14 @@ int chan_duty_settle(struct chan_endpoint *holder,
 	lockdep_assert_held(&channel->lock);
 	*over = NULL;
 	err = check(message, settlement->verdict, reply ? reply->len : 0);
-	if (err == -ECANCELED)
-		*over = bury(channel, message);
-	else if (err)
-		return err;
-	else if (settlement->reply_err)
-		return settlement->reply_err;
-	else
+	if (!err)
+		err = settlement->reply_err;
+	if (!err)
 		*over = end_duty(channel, message, settlement);
+	else if (err == -ECANCELED)
+		*over = bury(channel, message);
+	else
+		return err;
 	chan_flow_balance(channel);
 	return err;
 }

@@ -51,7 +51,8 @@ static long query(const struct chan_record *rec)
 	struct chan_query q;
 	int err;
 
-	err = chan_record_in(rec, &q, sizeof(q), CHAN_RECORD_V1(typeof(q), msg_overhead));
+	err = chan_record_in(rec, &q, sizeof(q),
+			     CHAN_RECORD_V1(typeof(q), msg_overhead));
 	if (err)
 		return err;
 	q = (struct chan_query){
@@ -134,7 +135,8 @@ static struct file *create_file(const struct chan_attributes *attr, u32 rights)
 	return file;
 }
 
-static int create_checked(const struct chan_record *rec, struct chan_create *create)
+static int create_checked(const struct chan_record *rec,
+			  struct chan_create *create)
 {
 	u32 rights = create->rights ?: RIGHTS_ALL;
 	struct chan_attributes attr;
@@ -173,7 +175,7 @@ static long create(const struct chan_record *rec)
 	int err;
 
 	err = chan_record_in(rec, &create, sizeof(create),
-			CHAN_RECORD_V1(typeof(create), reserved));
+			     CHAN_RECORD_V1(typeof(create), reserved));
 	if (err)
 		return err;
 	err = create_checked(rec, &create);
@@ -191,7 +193,7 @@ static long remove(const struct chan_record *rec)
 	int err;
 
 	err = chan_record_in(rec, &record, sizeof(record),
-			CHAN_RECORD_V1(typeof(record), name));
+			     CHAN_RECORD_V1(typeof(record), name));
 	if (err)
 		return err;
 	err = name_in(record.name, name);
@@ -239,7 +241,7 @@ static long derive(struct file *base, const struct chan_record *rec)
 	int err;
 
 	err = chan_record_in(rec, &derive, sizeof(derive),
-			CHAN_RECORD_V1(typeof(derive), badge));
+			     CHAN_RECORD_V1(typeof(derive), badge));
 	if (err)
 		return err;
 	err = derive_checked(base, rec, &derive);
@@ -256,7 +258,7 @@ static long stat(struct chan_channel *channel, const struct chan_record *rec)
 	int err;
 
 	err = chan_record_in(rec, &stat, sizeof(stat),
-			CHAN_RECORD_V1(typeof(stat), totals_dropped));
+			     CHAN_RECORD_V1(typeof(stat), totals_dropped));
 	if (err)
 		return err;
 	chan_channel_stat(channel, &stat);

@@ -20,8 +20,7 @@
  * Return: CHAN_STATE_*: what becomes of the message.
  */
 u8 chan_leave_message(struct chan_channel *channel,
-		      struct chan_message *message,
-		      struct chan_message **back);
+		      struct chan_message *message, struct chan_message **back);
 
 /**
  * chan_leave_cancel_id() - end a send

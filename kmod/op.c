@@ -15,7 +15,7 @@
 #include "send.h"
 #include "settle.h"
 
-#define FAIL BIT(CHAN_ON_DEATH_FAIL)
+#define FAIL	  BIT(CHAN_ON_DEATH_FAIL)
 #define REDELIVER BIT(CHAN_ON_DEATH_REDELIVER)
 
 /* The styles of sending: by until and duty, what a death may mean. */
@@ -62,8 +62,7 @@ static int check_settle(const struct chan_op *op)
 {
 	if (op->flags || op->verdict < CHAN_ACK || op->verdict > CHAN_RETURN)
 		return -EINVAL;
-	if (op->verdict == CHAN_REJECT &&
-	    (!op->error || op->error > MAX_ERRNO))
+	if (op->verdict == CHAN_REJECT && (!op->error || op->error > MAX_ERRNO))
 		return -EINVAL;
 	return 0;
 }
@@ -97,10 +96,8 @@ static int check(const struct chan_op *op, bool rendezvous)
 
 /* Canceling needs none: an endpoint can only cancel what it was allowed to. */
 static const u32 rights_needed[] = {
-	[CHAN_OP_SEND] = CHAN_RIGHT_SEND,
-	[CHAN_OP_RECV] = CHAN_RIGHT_RECV,
-	[CHAN_OP_SETTLE] = CHAN_RIGHT_RECV,
-	[CHAN_OP_CANCEL] = 0,
+	[CHAN_OP_SEND] = CHAN_RIGHT_SEND,   [CHAN_OP_RECV] = CHAN_RIGHT_RECV,
+	[CHAN_OP_SETTLE] = CHAN_RIGHT_RECV, [CHAN_OP_CANCEL] = 0,
 	[CHAN_OP_WAIT] = CHAN_RIGHT_SEND,
 };
 

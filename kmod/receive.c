@@ -184,8 +184,7 @@ static int show_first(struct receiving *receiving, struct chan_message *copy)
 	return err;
 }
 
-static int look_at(const struct receiving *receiving,
-		   struct chan_message *copy)
+static int look_at(const struct receiving *receiving, struct chan_message *copy)
 {
 	struct chan_channel *channel = receiving->want.endpoint->channel;
 	int err;

@@ -189,6 +189,6 @@ static inline struct chan_stat stat_now(int fd)
 }
 
 /* True when the member of struct chan_stat has this value, or gets it. */
-#define STAT_BECOMES(fd, member, value) BECOMES(stat_now(fd).member == (value))
+#define STAT_BECOMES(fd, member, value) BECOMES((value) == stat_now(fd).member)
 
 #endif /* OPS_H */
