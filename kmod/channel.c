@@ -19,6 +19,20 @@
 
 static atomic64_t last_serial = ATOMIC64_INIT(0);
 
+/* With cap 0 there is no slot; a work queue makes work of what owes nothing. */
+static struct chan_terms plain_terms(const struct chan_attributes *attr)
+{
+	struct chan_terms terms = {};
+
+	if (!attr->cap)
+		terms.until = CHAN_UNTIL_RECEIVED;
+	if (attr->flags & CHAN_WORKQUEUE) {
+		terms.duty = CHAN_DUTY_ACK;
+		terms.on_death = CHAN_ON_DEATH_REDELIVER;
+	}
+	return terms;
+}
+
 struct chan_channel *chan_channel_create(const struct chan_attributes *attr,
 					 const struct cred *cred)
 {
@@ -37,6 +51,7 @@ struct chan_channel *chan_channel_create(const struct chan_attributes *attr,
 	channel->serial = atomic64_inc_return(&last_serial);
 	channel->attr = *attr;
 	channel->owner = cred->euid;
+	channel->plain = plain_terms(attr);
 	init_waitqueue_head(&channel->readable);
 	init_waitqueue_head(&channel->writable);
 	spin_lock_init(&channel->lock);

@@ -83,6 +83,8 @@ struct chan_channel {
 	struct chan_attributes attr;
 	/** @owner: the creator's euid, whatever chown did later */
 	kuid_t owner;
+	/** @plain: what is meant by a send that asks for nothing */
+	struct chan_terms plain;
 	/** @payer: whose room this is; given back at the end */
 	struct chan_user *payer;
 

@@ -82,7 +82,7 @@ static int check(const struct chan_message *message, u8 verdict,
 		return -ECANCELED;
 	if (!fits(message->terms.duty, verdict))
 		return -EINVAL;
-	if (verdict == CHAN_REPLY && reply_len > message->terms.reply_len)
+	if (verdict == CHAN_REPLY && reply_len > message->answer.len)
 		return -EMSGSIZE;
 	return 0;
 }

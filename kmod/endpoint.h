@@ -23,7 +23,7 @@
  *	there under the lock of the channel
  * @sent: messages whose outcome is waited or asked for, by chan_message.sent
  * @owed: duties it has received, by chan_message.owed, in the order of tokens
- * @waiting: its receivers that wait, by chan_waiter.mine
+ * @waiting: its receivers that wait with a tag, by chan_waiter.mine
  * @nr_kept: messages in @sent that nobody waits for now
  * @returnable: messages in @owed that may come back
  *

@@ -86,7 +86,7 @@ void chan_flow_close(struct chan_channel *channel,
 }
 
 /* From now on others know the message. */
-static void enter(struct chan_message *message)
+static inline void enter(struct chan_message *message)
 {
 	message->stamp->bearers++;
 	if (message->sender)
@@ -111,7 +111,8 @@ static void leave_queue(struct chan_channel *channel,
 		channel->nr_line--;
 }
 
-static void claim(struct chan_channel *channel, struct chan_message *message)
+static __always_inline void claim(struct chan_channel *channel,
+				  struct chan_message *message)
 {
 	bool has_slot = message->state == CHAN_MESSAGE_QUEUED;
 
@@ -213,8 +214,8 @@ static void serve_idle(struct chan_channel *channel)
 	}
 }
 
-static inline void admit(struct chan_channel *channel,
-			 struct chan_message *message)
+static __always_inline void admit(struct chan_channel *channel,
+				  struct chan_message *message)
 {
 	chan_message_move(message, CHAN_MESSAGE_QUEUED);
 	take_slot(channel, message);
@@ -275,15 +276,28 @@ static noinline void end_receivers(struct chan_channel *channel)
 	chan_wait_note_ended(channel);
 }
 
-void chan_flow_balance(struct chan_channel *channel)
+static bool is_balanced(struct chan_channel *channel)
 {
-	lockdep_assert_held(&channel->lock);
-	if (channel->queue.filled)
-		serve_idle(channel);
+	/* chan_poll: ordered by the lock. */
+	return !(channel->nr_idle | channel->nr_peekers | channel->nr_line |
+		 channel->closing) &&
+	       !waitqueue_active(&channel->writable);
+}
+
+static noinline void bring_into_balance(struct chan_channel *channel)
+{
+	serve_idle(channel);
 	offer_room(channel);
 	if (unlikely(channel->closing) && !channel->claimed &&
 	    !channel->queue.filled)
 		end_receivers(channel);
+}
+
+void chan_flow_balance(struct chan_channel *channel)
+{
+	lockdep_assert_held(&channel->lock);
+	if (!is_balanced(channel))
+		bring_into_balance(channel);
 }
 
 /* Back into the hands of a sender that would not wait, or cannot any more. */
@@ -505,7 +519,8 @@ int chan_flow_peek(struct chan_channel *channel, struct chan_want *want,
 void chan_flow_await(struct chan_channel *channel, struct chan_waiter *waiter)
 {
 	lockdep_assert_held(&channel->lock);
-	list_add_tail(&waiter->mine, &waiter->want->endpoint->waiting);
+	if (waiter->tag)
+		list_add_tail(&waiter->mine, &waiter->want->endpoint->waiting);
 	if (waiter->message) {
 		list_add_tail(&waiter->link, &channel->peekers);
 		channel->nr_peekers++;
@@ -521,7 +536,8 @@ void chan_flow_leave(struct chan_channel *channel, struct chan_waiter *waiter)
 {
 	lockdep_assert_held(&channel->lock);
 	list_del(&waiter->link);
-	list_del(&waiter->mine);
+	if (waiter->tag)
+		list_del(&waiter->mine);
 	if (waiter->message)
 		channel->nr_peekers--;
 	else
@@ -573,7 +589,8 @@ int chan_flow_receive(struct chan_channel *channel,
 		chan_duty_open(want->endpoint, message);
 		*over = NULL;
 	}
-	chan_flow_balance(channel);
+	if (!is_balanced(channel))
+		bring_into_balance(channel);
 	return 0;
 }
 

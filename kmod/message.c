@@ -5,7 +5,6 @@
  * Owns the memory of messages, the copying of payloads and the table of legal
  * steps. It knows no channel and takes no lock.
  */
-#include <linux/fault-inject-usercopy.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/refcount.h>
@@ -135,46 +134,6 @@ void chan_message_destroy_list(struct list_head *list)
 	}
 }
 
-/*
- * A short payload in one piece is copied by words: the general way spends more
- * on checks of where the bytes lie than on the bytes.
- */
-static bool get_short(u8 *to, const u8 __user *from, size_t len)
-{
-	const u8 *end = to + len;
-
-	if (should_fail_usercopy() || !user_read_access_begin(from, len))
-		return false;
-	for (; end - to >= 8; to += 8, from += 8)
-		unsafe_get_user(*(u64 *)to, (const u64 __user *)from, fault);
-	for (; to < end; to++, from++)
-		unsafe_get_user(*to, from, fault);
-	user_read_access_end();
-	return true;
-
-fault:
-	user_read_access_end();
-	return false;
-}
-
-static bool put_short(u8 __user *to, const u8 *from, size_t len)
-{
-	const u8 *end = from + len;
-
-	if (should_fail_usercopy() || !user_write_access_begin(to, len))
-		return false;
-	for (; end - from >= 8; to += 8, from += 8)
-		unsafe_put_user(*(const u64 *)from, (u64 __user *)to, fault);
-	for (; from < end; to++, from++)
-		unsafe_put_user(*from, to, fault);
-	user_write_access_end();
-	return true;
-
-fault:
-	user_write_access_end();
-	return false;
-}
-
 static bool get_long(void *to, const struct chan_payload *from, size_t len)
 {
 	if (from->iter)
@@ -194,30 +153,16 @@ static bool put_long(const struct chan_payload *to, const void *from,
 	return copied == len;
 }
 
-int chan_message_copy_in(struct chan_message *message,
-			 const struct chan_payload *from)
+int chan_message_copy_in_long(struct chan_message *message,
+			      const struct chan_payload *from)
 {
-	bool copied;
-
-	might_fault();
-	if (!from->iter && chan_message_is_short(message))
-		copied = get_short(message->bytes, from->address, message->len);
-	else
-		copied = get_long(message->data, from, message->len);
-	return copied ? 0 : -EFAULT;
+	return get_long(message->data, from, message->len) ? 0 : -EFAULT;
 }
 
-int chan_message_copy_out(const struct chan_message *message,
-			  const struct chan_payload *to)
+int chan_message_copy_out_long(const struct chan_message *message,
+			       const struct chan_payload *to)
 {
-	bool copied;
-
-	might_fault();
-	if (!to->iter && chan_message_is_short(message))
-		copied = put_short(to->address, message->bytes, message->len);
-	else
-		copied = put_long(to, message->data, message->len);
-	return copied ? 0 : -EFAULT;
+	return put_long(to, message->data, message->len) ? 0 : -EFAULT;
 }
 
 void chan_message_mirror(struct chan_message *copy,

@@ -7,11 +7,14 @@
 
 #include <linux/bits.h>
 #include <linux/bug.h>
+#include <linux/errno.h>
 #include <linux/list.h>
 #include <linux/rbtree_types.h>
 #include <linux/types.h>
 
 #include <linux/chan.h>
+
+#include "copy.h"
 
 struct chan_endpoint;
 struct chan_stamp;
@@ -43,9 +46,6 @@ struct chan_payload {
  * @prio: 0 to CHAN_PRIO_MAX
  * @nowait: it does not wait for a slot or, with cap 0, for a receiver
  * @tag: told to the receiver
- * @deadline: CLOCK_MONOTONIC nanoseconds, 0 is none
- * @reply_buf: where in user space the reply goes
- * @reply_len: how long a reply may be
  */
 struct chan_terms {
 	u8 until;
@@ -54,9 +54,18 @@ struct chan_terms {
 	u8 prio;
 	bool nowait;
 	u64 tag;
+};
+
+/**
+ * struct chan_answer - how a sender waits for the outcome of its message
+ * @buf: where in user space a reply goes
+ * @len: how long it may be
+ * @deadline: CLOCK_MONOTONIC nanoseconds, 0 is none
+ */
+struct chan_answer {
+	u64 buf;
+	u64 len;
 	u64 deadline;
-	u64 reply_buf;
-	u64 reply_len;
 };
 
 /**
@@ -104,6 +113,7 @@ extern const u16 chan_message_steps[CHAN_MESSAGE_STATES];
  *	before the first
  * @sent_at: when, by CLOCK_MONOTONIC
  * @terms: what its sender asked for
+ * @answer: how it waits for the outcome; only if it does until SETTLED
  * @data: the payload: @bytes, or memory of its own
  * @len: of the payload
  * @attempt: how often it was received
@@ -135,6 +145,7 @@ struct chan_message {
 	u64 token;
 	u64 sent_at;
 	struct chan_terms terms;
+	struct chan_answer answer;
 	void *data;
 	u32 len;
 	u32 attempt;
@@ -179,9 +190,7 @@ static inline void chan_message_renew(struct chan_message *message, u32 len)
 	message->data = message->bytes;
 	message->len = len;
 	message->attempt = 0;
-	message->error = 0;
 	message->state = CHAN_MESSAGE_NEW;
-	message->verdict = 0;
 	message->kept = false;
 }
 
@@ -238,14 +247,42 @@ static inline void chan_message_move(struct chan_message *message,
 }
 
 /**
+ * chan_message_copy_in_long() - chan_message_copy_in() of what is not short
+ * @message: NEW
+ * @from: @message->len bytes, in whatever form
+ *
+ * Return: 0 or -EFAULT.
+ */
+int chan_message_copy_in_long(struct chan_message *message,
+			      const struct chan_payload *from);
+
+/**
+ * chan_message_copy_out_long() - chan_message_copy_out() of what is not short
+ * @message: CLAIMED by the caller
+ * @to: has room for it, in whatever form
+ *
+ * Return: 0 or -EFAULT.
+ */
+int chan_message_copy_out_long(const struct chan_message *message,
+			       const struct chan_payload *to);
+
+/**
  * chan_message_copy_in() - take the payload from the sender
  * @message: NEW
  * @from: @message->len bytes; may fault and sleep
  *
  * Return: 0 or -EFAULT.
  */
-int chan_message_copy_in(struct chan_message *message,
-			 const struct chan_payload *from);
+static __always_inline int chan_message_copy_in(struct chan_message *message,
+						const struct chan_payload *from)
+{
+	might_fault();
+	if (from->iter || !chan_message_is_short(message))
+		return chan_message_copy_in_long(message, from);
+	if (!chan_copy_in(message->bytes, from->address, message->len))
+		return -EFAULT;
+	return 0;
+}
 
 /**
  * chan_message_copy_out() - give the payload to a receiver
@@ -256,8 +293,17 @@ int chan_message_copy_in(struct chan_message *message,
  *
  * Return: 0 or -EFAULT.
  */
-int chan_message_copy_out(const struct chan_message *message,
-			  const struct chan_payload *to);
+static __always_inline int
+chan_message_copy_out(const struct chan_message *message,
+		      const struct chan_payload *to)
+{
+	might_fault();
+	if (to->iter || !chan_message_is_short(message))
+		return chan_message_copy_out_long(message, to);
+	if (!chan_copy_out(to->address, message->bytes, message->len))
+		return -EFAULT;
+	return 0;
+}
 
 /**
  * chan_message_mirror() - make a copy that others may look at

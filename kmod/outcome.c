@@ -75,6 +75,7 @@ static void take_place(struct chan_message *reply, struct chan_message *message)
 	chan_message_move(reply, CHAN_MESSAGE_SETTLED);
 	reply->id = message->id;
 	reply->terms = message->terms;
+	reply->answer = message->answer;
 	reply->verdict = message->verdict;
 	reply->error = 0;
 	reply->origin = message->origin;

@@ -91,11 +91,12 @@ void chan_queue_restore(struct chan_queue *queue, struct chan_message *message);
 static inline void chan_queue_remove(struct chan_queue *queue,
 				     struct chan_message *message)
 {
-	u8 prio = message->terms.prio;
+	/* If it is alone there, that is the head of the list. */
+	struct list_head *others = message->link.prev;
 
 	list_del(&message->link);
-	if (list_empty(&queue->prios[prio]))
-		queue->filled &= ~BIT(prio);
+	if (list_empty(others))
+		queue->filled &= ~BIT(message->terms.prio);
 }
 
 #endif /* CHAN_QUEUE_H */

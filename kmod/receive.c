@@ -70,7 +70,7 @@ static noinline struct chan_message *claim_in_turn(struct receiving *receiving)
 	return err ? ERR_PTR(err) : waiter.message;
 }
 
-static struct chan_message *claim_message(struct receiving *receiving)
+static inline struct chan_message *claim_message(struct receiving *receiving)
 {
 	struct chan_channel *channel = receiving->want.endpoint->channel;
 	struct chan_message *message;
@@ -96,15 +96,16 @@ static int tell_message(struct chan_call *call,
 	op.tag = message->terms.tag;
 	op.prio = message->terms.prio;
 	op.duty = message->terms.duty;
-	op.reply_len = answerable ? message->terms.reply_len : 0;
+	op.reply_len = answerable ? message->answer.len : 0;
 	op.attempt = message->attempt + 1;
 	op.sent_at = message->sent_at;
 	chan_stamp_show(message->stamp, &op);
 	return chan_op_tell(call, &op);
 }
 
-static int copy_to_receiver(const struct receiving *receiving,
-			    const struct chan_message *message, u64 token)
+static __always_inline int copy_to_receiver(const struct receiving *receiving,
+					    const struct chan_message *message,
+					    u64 token)
 {
 	/* Nobody will ever see what a dying task receives. */
 	if (fatal_signal_pending(current))
@@ -117,8 +118,8 @@ static int copy_to_receiver(const struct receiving *receiving,
 }
 
 /* 0: received; -ECANCELED: its sender took it back, there may be another. */
-static int finish_receipt(const struct receiving *receiving,
-			  struct chan_message *message, int err)
+static inline int finish_receipt(const struct receiving *receiving,
+				 struct chan_message *message, int err)
 {
 	struct chan_channel *channel = receiving->want.endpoint->channel;
 	struct chan_message *over = NULL;
@@ -145,7 +146,7 @@ static u64 token_of(const struct receiving *receiving,
 	return owed ? message->token : 0;
 }
 
-static ssize_t receive(struct receiving *receiving)
+static __always_inline ssize_t receive(struct receiving *receiving)
 {
 	struct chan_message *message;
 	size_t len;

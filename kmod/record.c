@@ -16,8 +16,8 @@
  * A short one is read all the same before it is refused, for an unreadable one
  * is EFAULT whatever else is wrong with it.
  */
-int chan_record_in(const struct chan_record *record, void *to, size_t ksize,
-		   size_t v1_size)
+int chan_record_in_other(const struct chan_record *record, void *to,
+			 size_t ksize, size_t v1_size)
 {
 	int err;
 
@@ -27,8 +27,8 @@ int chan_record_in(const struct chan_record *record, void *to, size_t ksize,
 	return record->usize < v1_size ? -EINVAL : 0;
 }
 
-int chan_record_out(const struct chan_record *record, const void *from,
-		    size_t ksize)
+int chan_record_out_other(const struct chan_record *record, const void *from,
+			  size_t ksize)
 {
 	if (copy_to_user(record->uptr, from, min(record->usize, ksize)))
 		return -EFAULT;

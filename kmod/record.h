@@ -6,8 +6,10 @@
 #define CHAN_RECORD_H
 
 #include <linux/compiler.h>
+#include <linux/errno.h>
 #include <linux/stddef.h>
 #include <linux/types.h>
+#include <linux/uaccess.h>
 
 /**
  * struct chan_record - where a record is in user space
@@ -27,7 +29,7 @@ struct chan_record {
 #define CHAN_RECORD_V1(type, last) offsetofend(type, last)
 
 /**
- * chan_record_in() - read a record, once
+ * chan_record_in_other() - chan_record_in() for another size
  * @record: where it is
  * @to: the record as this kernel knows it
  * @ksize: its size
@@ -35,18 +37,52 @@ struct chan_record {
  *
  * Return: 0; -EFAULT; -EINVAL, too short; -E2BIG, longer, and not zero there.
  */
-int chan_record_in(const struct chan_record *record, void *to, size_t ksize,
-		   size_t v1_size);
+int chan_record_in_other(const struct chan_record *record, void *to,
+			 size_t ksize, size_t v1_size);
 
 /**
- * chan_record_out() - write a record back
+ * chan_record_out_other() - chan_record_out() for another size
  * @record: where it is
  * @from: the record as this kernel knows it
  * @ksize: its size
  *
  * Return: 0 or -EFAULT.
  */
-int chan_record_out(const struct chan_record *record, const void *from,
-		    size_t ksize);
+int chan_record_out_other(const struct chan_record *record, const void *from,
+			  size_t ksize);
+
+/**
+ * chan_record_in() - read a record, once
+ * @record: where it is
+ * @to: the record as this kernel knows it
+ * @ksize: its size; a constant, so that its place need not be checked
+ * @v1_size: see CHAN_RECORD_V1()
+ *
+ * Return: 0; -EFAULT; -EINVAL, too short; -E2BIG, longer, and not zero there.
+ */
+static __always_inline int chan_record_in(const struct chan_record *record,
+					  void *to, size_t ksize,
+					  size_t v1_size)
+{
+	if (unlikely(record->usize != ksize))
+		return chan_record_in_other(record, to, ksize, v1_size);
+	return copy_from_user(to, record->uptr, ksize) ? -EFAULT : 0;
+}
+
+/**
+ * chan_record_out() - write a record back
+ * @record: where it is
+ * @from: the record as this kernel knows it
+ * @ksize: its size; a constant, so that its place need not be checked
+ *
+ * Return: 0 or -EFAULT.
+ */
+static __always_inline int chan_record_out(const struct chan_record *record,
+					   const void *from, size_t ksize)
+{
+	if (unlikely(record->usize != ksize))
+		return chan_record_out_other(record, from, ksize);
+	return copy_to_user(record->uptr, from, ksize) ? -EFAULT : 0;
+}
 
 #endif /* CHAN_RECORD_H */

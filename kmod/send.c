@@ -21,14 +21,12 @@
  * struct sending - what the sender keeps while it waits
  * @endpoint: it sends by
  * @call: whose record tells the outcome; NULL: nobody asks for more than 0
- * @room: where a reply goes
- * @deadline: of the wait
+ * @answer: how it waits
  */
 struct sending {
 	struct chan_endpoint *endpoint;
 	struct chan_call *call;
-	struct chan_payload room;
-	u64 deadline;
+	struct chan_answer answer;
 };
 
 static int check_length(const struct chan_attributes *attr, size_t len)
@@ -40,23 +38,9 @@ static int check_length(const struct chan_attributes *attr, size_t len)
 	return 0;
 }
 
-/* With cap 0 there is no slot; a work queue makes work of what owes nothing. */
-static void adapt_terms(struct chan_terms *terms,
-			const struct chan_attributes *attr)
-{
-	if (terms->until != CHAN_UNTIL_QUEUED)
-		return;
-	if (!attr->cap)
-		terms->until = CHAN_UNTIL_RECEIVED;
-	if (attr->flags & CHAN_WORKQUEUE) {
-		terms->duty = CHAN_DUTY_ACK;
-		terms->on_death = CHAN_ON_DEATH_REDELIVER;
-	}
-}
-
-static struct chan_message *make_message(struct chan_endpoint *endpoint,
-					 const struct chan_terms *terms,
-					 const struct chan_payload *from)
+static __always_inline struct chan_message *
+make_message(struct chan_endpoint *endpoint, const struct chan_terms *terms,
+	     const struct chan_payload *from)
 {
 	const struct chan_attributes *attr = &endpoint->channel->attr;
 	struct chan_message *message;
@@ -74,7 +58,6 @@ static struct chan_message *make_message(struct chan_endpoint *endpoint,
 		return ERR_PTR(err);
 	}
 	message->terms = *terms;
-	adapt_terms(&message->terms, attr);
 	message->origin = endpoint;
 	message->stamp = endpoint->stamp;
 	message->sent_at = ktime_get_ns();
@@ -107,14 +90,17 @@ static int result_of(const struct chan_message *outcome)
 static int tell_outcome(const struct sending *sending,
 			const struct chan_message *outcome)
 {
-	const struct chan_payload *room = &sending->room;
+	const struct chan_payload room = {
+		.address = u64_to_user_ptr(sending->answer.buf),
+		.len = sending->answer.len,
+	};
 	struct chan_op *op = &sending->call->op;
 
 	op->state = CHAN_STATE_SETTLED;
 	if (outcome->verdict == CHAN_REPLY) {
-		if (outcome->len > room->len)
+		if (outcome->len > room.len)
 			return -EMSGSIZE;
-		if (chan_message_copy_out(outcome, room))
+		if (chan_message_copy_out(outcome, &room))
 			return -EFAULT;
 		op->reply_len = outcome->len;
 	}
@@ -194,7 +180,7 @@ static int await_outcome(const struct sending *sending,
 	struct chan_channel *channel = sending->endpoint->channel;
 	int err;
 
-	err = chan_wait_sleep(waiter, sending->deadline);
+	err = chan_wait_sleep(waiter, sending->answer.deadline);
 	if (err) {
 		spin_lock(&channel->lock);
 		if (!waiter->decided)
@@ -210,19 +196,37 @@ static int await_outcome(const struct sending *sending,
 	return waiter->result;
 }
 
-static int refused(const struct sending *sending, struct chan_message *message,
-		   int err)
+static noinline int refused(struct chan_endpoint *endpoint,
+			    struct chan_call *call,
+			    struct chan_message *message, int err)
 {
-	chan_supply_give(sending->endpoint, message);
-	retract(sending->call, CHAN_STATE_WITHDRAWN);
+	chan_supply_give(endpoint, message);
+	retract(call, CHAN_STATE_WITHDRAWN);
 	return err;
 }
 
+static struct chan_answer answer_to(const struct chan_call *call)
+{
+	if (!call)
+		return (struct chan_answer){};
+	return (struct chan_answer){
+		.buf = call->op.reply_buf,
+		.len = call->op.reply_len,
+		.deadline = call->op.deadline,
+	};
+}
+
 /* Called with the lock held, after an offer that had to wait. */
-static noinline int send_in_line(const struct sending *sending,
+static noinline int send_in_line(struct chan_endpoint *endpoint,
+				 struct chan_call *call,
 				 struct chan_message *message)
 {
-	struct chan_channel *channel = sending->endpoint->channel;
+	const struct sending sending = {
+		.endpoint = endpoint,
+		.call = call,
+		.answer = answer_to(call),
+	};
+	struct chan_channel *channel = endpoint->channel;
 	struct chan_waiter waiter;
 
 	lockdep_assert_held(&channel->lock);
@@ -230,65 +234,66 @@ static noinline int send_in_line(const struct sending *sending,
 	message->sender = &waiter;
 	chan_flow_line_up(channel, message);
 	chan_wait_unlock(channel);
-	return await_outcome(sending, &waiter, message);
+	return await_outcome(&sending, &waiter, message);
 }
 
-static int send_queued(const struct sending *sending,
-		       struct chan_message *message)
+static noinline int send_and_wait(struct chan_endpoint *endpoint,
+				  struct chan_call *call,
+				  struct chan_message *message)
 {
-	struct chan_channel *channel = sending->endpoint->channel;
-	int err;
-
-	spin_lock(&channel->lock);
-	err = chan_flow_offer(channel, message);
-	chan_supply_refill(sending->endpoint);
-	if (err == -EAGAIN && !message->terms.nowait)
-		return send_in_line(sending, message);
-	chan_wait_unlock(channel);
-	return err ? refused(sending, message, err) : 0;
-}
-
-static int send_and_wait(const struct sending *sending,
-			 struct chan_message *message)
-{
-	struct chan_channel *channel = sending->endpoint->channel;
+	const struct sending sending = {
+		.endpoint = endpoint,
+		.call = call,
+		.answer = answer_to(call),
+	};
+	struct chan_channel *channel = endpoint->channel;
 	struct chan_waiter waiter;
 	int err;
 
 	chan_wait_init(&waiter);
 	message->sender = &waiter;
+	message->answer = sending.answer;
 	spin_lock(&channel->lock);
 	err = chan_flow_offer(channel, message);
-	chan_supply_refill(sending->endpoint);
+	chan_supply_refill(endpoint);
 	if (err == -EAGAIN && !message->terms.nowait) {
 		chan_flow_line_up(channel, message);
 		err = 0;
 	}
 	chan_wait_unlock(channel);
 	if (err)
-		return refused(sending, message, err);
-	return await_outcome(sending, &waiter, message);
+		return refused(endpoint, call, message, err);
+	return await_outcome(&sending, &waiter, message);
 }
 
-static int send_message(const struct sending *sending,
-			struct chan_message *message)
+static __always_inline int send_message(struct chan_endpoint *endpoint,
+					struct chan_call *call,
+					struct chan_message *message)
 {
-	if (message->terms.until == CHAN_UNTIL_QUEUED)
-		return send_queued(sending, message);
-	return send_and_wait(sending, message);
+	struct chan_channel *channel = endpoint->channel;
+	int err;
+
+	if (message->terms.until != CHAN_UNTIL_QUEUED)
+		return send_and_wait(endpoint, call, message);
+	spin_lock(&channel->lock);
+	err = chan_flow_offer(channel, message);
+	chan_supply_refill(endpoint);
+	if (err == -EAGAIN && !message->terms.nowait)
+		return send_in_line(endpoint, call, message);
+	chan_wait_unlock(channel);
+	return err ? refused(endpoint, call, message, err) : 0;
 }
 
 int chan_send(struct chan_endpoint *endpoint, const struct chan_payload *from,
 	      bool nowait)
 {
-	const struct chan_terms terms = { .nowait = nowait };
-	const struct sending sending = { .endpoint = endpoint };
 	struct chan_message *message;
 
-	message = make_message(endpoint, &terms, from);
+	message = make_message(endpoint, &endpoint->channel->plain, from);
 	if (IS_ERR(message))
 		return PTR_ERR(message);
-	return send_message(&sending, message);
+	message->terms.nowait = nowait;
+	return send_message(endpoint, NULL, message);
 }
 
 /*
@@ -316,32 +321,30 @@ static bool keeps_too_many(const struct chan_endpoint *endpoint)
 	return kept && kept >= chan_charge_limits().max_parked;
 }
 
-int chan_send_op(struct chan_endpoint *endpoint, struct chan_call *call)
+static struct chan_terms terms_of(const struct chan_op *op,
+				  const struct chan_terms *plain)
 {
-	const struct chan_op *op = &call->op;
-	const struct chan_terms terms = {
+	struct chan_terms terms = {
 		.until = op->until,
 		.duty = op->duty,
 		.on_death = op->on_death,
-		.prio = op->prio,
-		.nowait = op->flags & CHAN_NOWAIT,
-		.tag = op->tag,
-		.deadline = op->deadline,
-		.reply_buf = op->reply_buf,
-		.reply_len = op->reply_len,
 	};
+
+	if (terms.until == CHAN_UNTIL_QUEUED && terms.duty == CHAN_DUTY_NONE)
+		terms = *plain;
+	terms.prio = op->prio;
+	terms.nowait = op->flags & CHAN_NOWAIT;
+	terms.tag = op->tag;
+	return terms;
+}
+
+int chan_send_op(struct chan_endpoint *endpoint, struct chan_call *call)
+{
+	const struct chan_op *op = &call->op;
+	const struct chan_terms terms = terms_of(op, &endpoint->channel->plain);
 	const struct chan_payload from = {
 		.address = u64_to_user_ptr(op->buf),
 		.len = op->len,
-	};
-	const struct sending sending = {
-		.endpoint = endpoint,
-		.call = call,
-		.room = {
-			.address = u64_to_user_ptr(op->reply_buf),
-			.len = op->reply_len,
-		},
-		.deadline = op->deadline,
 	};
 	struct chan_message *message;
 	int err;
@@ -354,8 +357,8 @@ int chan_send_op(struct chan_endpoint *endpoint, struct chan_call *call)
 		return PTR_ERR(message);
 	err = announce(call, message);
 	if (err)
-		return refused(&sending, message, err);
-	return send_message(&sending, message);
+		return refused(endpoint, call, message, err);
+	return send_message(endpoint, call, message);
 }
 
 int chan_send_wait_op(struct chan_endpoint *endpoint, struct chan_call *call)
@@ -364,9 +367,7 @@ int chan_send_wait_op(struct chan_endpoint *endpoint, struct chan_call *call)
 	const struct chan_op *op = &call->op;
 	struct chan_message *message;
 	struct chan_waiter waiter;
-	struct sending sending;
-	bool own_room = op->reply_buf;
-	u64 reply_buf;
+	struct sending sending = { .endpoint = endpoint, .call = call };
 
 	chan_wait_init(&waiter);
 	spin_lock(&channel->lock);
@@ -375,17 +376,13 @@ int chan_send_wait_op(struct chan_endpoint *endpoint, struct chan_call *call)
 		spin_unlock(&channel->lock);
 		return message ? -EBUSY : -ENOENT;
 	}
-	reply_buf = own_room ? op->reply_buf : message->terms.reply_buf;
-	sending = (struct sending){
-		.endpoint = endpoint,
-		.call = call,
-		.room = {
-			.address = u64_to_user_ptr(reply_buf),
-			.len = own_room ? op->reply_len :
-					  message->terms.reply_len,
-		},
-		.deadline = op->deadline ?: message->terms.deadline,
-	};
+	sending.answer = message->answer;
+	if (op->reply_buf) {
+		sending.answer.buf = op->reply_buf;
+		sending.answer.len = op->reply_len;
+	}
+	if (op->deadline)
+		sending.answer.deadline = op->deadline;
 	if (message->state == CHAN_MESSAGE_SETTLED) {
 		chan_outcome_forget(message);
 		spin_unlock(&channel->lock);

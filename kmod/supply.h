@@ -5,8 +5,21 @@
 #ifndef CHAN_SUPPLY_H
 #define CHAN_SUPPLY_H
 
+#include <linux/atomic.h>
+#include <linux/lockdep.h>
+
 #include "endpoint.h"
 #include "message.h"
+
+/**
+ * chan_supply_create() - chan_supply_take() when there is no used one
+ * @endpoint: for whose use
+ * @len: of the payload
+ *
+ * Return: a NEW message with an id, or NULL.
+ */
+struct chan_message *chan_supply_create(struct chan_endpoint *endpoint,
+					u32 len);
 
 /**
  * chan_supply_take() - get a message, if possible a used one
@@ -15,13 +28,41 @@
  *
  * Return: a NEW message with an id, or NULL.
  */
-struct chan_message *chan_supply_take(struct chan_endpoint *endpoint, u32 len);
+static inline struct chan_message *
+chan_supply_take(struct chan_endpoint *endpoint, u32 len)
+{
+	struct chan_message *message;
+
+	if (len <= CHAN_MESSAGE_INLINE) {
+		message = xchg(&endpoint->spare, NULL);
+		if (likely(message)) {
+			chan_message_renew(message, len);
+			return message;
+		}
+	}
+	return chan_supply_create(endpoint, len);
+}
 
 /**
  * chan_supply_refill() - see to it that the next send allocates nothing
  * @endpoint: whose next send; the lock of its channel held
+ *
+ * Everyone who fills @spare holds the lock; everyone else only empties it.
  */
-void chan_supply_refill(struct chan_endpoint *endpoint);
+static inline void chan_supply_refill(struct chan_endpoint *endpoint)
+{
+	struct chan_channel *channel = endpoint->channel;
+	struct chan_message *message;
+
+	lockdep_assert_held(&channel->lock);
+	if (READ_ONCE(endpoint->spare))
+		return;
+	message = chan_pool_take(&channel->pool);
+	if (!message)
+		return;
+	message->id = channel->next_number++;
+	WRITE_ONCE(endpoint->spare, message);
+}
 
 /**
  * chan_supply_give() - a message has been used

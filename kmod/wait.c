@@ -39,8 +39,11 @@ static bool sleep_until(u64 deadline)
 {
 	ktime_t at = min_t(u64, deadline, KTIME_MAX);
 
-	return schedule_hrtimeout_range(deadline ? &at : NULL,
-					current->timer_slack_ns,
+	if (!deadline) {
+		schedule();
+		return true;
+	}
+	return schedule_hrtimeout_range(&at, current->timer_slack_ns,
 					HRTIMER_MODE_ABS);
 }
 

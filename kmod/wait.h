@@ -34,12 +34,13 @@ struct chan_want {
  * struct chan_waiter - one operation that waits for its turn
  * @link: among the waiting receivers or peekers of a channel; under its lock
  * @next_decided: among the wake-ups of whoever decided
- * @mine: of a receiver or peeker: among those of its endpoint; under the lock
+ * @mine: of a receiver or peeker with a tag: among those of its endpoint; under
+ *	the channel's lock
  * @task: who sleeps
  * @message: of a receiver: what it was given. Of a peeker: where the copy goes.
  *	Of a sender: what it has to free; when SETTLED, its outcome
  * @want: of a receiver or peeker: what it takes
- * @tag: of a receiver or peeker: for CHAN_OP_CANCEL
+ * @tag: of a receiver or peeker: for CHAN_OP_CANCEL; 0 is none
  * @result: 0 or a negative errno
  * @state: of a sender: CHAN_STATE_*, how far its message got
  * @decided: @result stands, the operation is over; under the channel's lock

@@ -36,6 +36,8 @@
  *   EBADF, EPERM      the endpoint lacks the right; EPERM: for ADMIN, for
  *                     rights wider than one's own, for a badge already set,
  *                     for a name that somebody else owns
+ *   EBUSY             SEND until SETTLED: the endpoint keeps max_parked outcomes
+ *                     that nobody has fetched
  *   EMSGSIZE          the message is longer than the channel or the buffer
  *                     takes, or, with CHAN_FIXED, not exactly msg_max long
  *   ESTALE, ECANCELED SETTLE: no such duty; ECANCELED: its caller has left
@@ -46,7 +48,6 @@
  *   EPIPE, ESHUTDOWN  shut down or hung up, for senders and for receivers
  *   EAGAIN, ETIMEDOUT no room, no message, no outcome, with CHAN_NOWAIT or in
  *   EINTR             time; a signal
- *   EBUSY             SEND: the endpoint keeps max_parked outcomes unfetched
  *
  * and, where a channel, a name or a descriptor is made or taken away:
  *
