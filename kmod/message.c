@@ -6,8 +6,6 @@
  * steps. It knows no channel and takes no lock.
  */
 #include <linux/mm.h>
-#include <linux/overflow.h>
-#include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -19,15 +17,11 @@
 
 static struct kmem_cache *messages;
 
-/**
- * struct payload - a payload that is too long for the message itself
- * @refs: the message, and copies of it that somebody looks at
- * @bytes: the payload
+/*
+ * At the limit of a memory cgroup a send fails; it does not get anyone killed,
+ * nor fill the log.
  */
-struct payload {
-	refcount_t refs;
-	u8 bytes[] __aligned(16);
-};
+#define GFP_MESSAGE (GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 const u16 chan_message_steps[CHAN_MESSAGE_STATES] = {
 	[CHAN_MESSAGE_NEW] =
@@ -80,36 +74,44 @@ void chan_message_exit(void)
 struct chan_message *chan_message_create(u32 len)
 {
 	struct chan_message *message;
-	struct payload *payload;
 
-	message = kmem_cache_alloc(messages, GFP_KERNEL_ACCOUNT);
+	message = kmem_cache_alloc(messages, GFP_MESSAGE);
 	if (!message)
 		return NULL;
 	chan_message_renew(message, len);
 	if (len <= CHAN_MESSAGE_INLINE)
 		return message;
-	payload = kvmalloc(struct_size(payload, bytes, len),
-			   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-	if (!payload) {
+	message->data = kvmalloc(len, GFP_MESSAGE);
+	if (!message->data) {
 		kmem_cache_free(messages, message);
 		return NULL;
 	}
-	refcount_set(&payload->refs, 1);
-	message->data = payload->bytes;
+	message->owner = message;
+	refcount_set(&message->owners, 1);
 	return message;
 }
 
-static struct payload *payload_of(const struct chan_message *message)
+/* A long payload goes with its last owner, and so does the message it is of. */
+static void disown(struct chan_message *owner)
 {
-	return container_of(message->data, struct payload, bytes);
+	if (!refcount_dec_and_test(&owner->owners))
+		return;
+	kvfree(owner->data);
+	kmem_cache_free(messages, owner);
 }
 
 void chan_message_destroy(struct chan_message *message)
 {
-	if (!chan_message_is_short(message) &&
-	    refcount_dec_and_test(&payload_of(message)->refs))
-		kvfree(payload_of(message));
-	kmem_cache_free(messages, message);
+	struct chan_message *owner;
+
+	if (chan_message_is_short(message)) {
+		kmem_cache_free(messages, message);
+		return;
+	}
+	owner = message->owner;
+	if (message != owner)
+		kmem_cache_free(messages, message);
+	disown(owner);
 }
 
 void chan_message_destroy_used(struct chan_message *message)
@@ -171,7 +173,8 @@ void chan_message_mirror(struct chan_message *copy,
 	if (chan_message_is_short(message)) {
 		memcpy(copy->bytes, message->bytes, message->len);
 	} else {
-		refcount_inc(&payload_of(message)->refs);
+		refcount_inc(&message->owner->owners);
+		copy->owner = message->owner;
 		copy->data = message->data;
 	}
 	copy->len = message->len;

@@ -10,6 +10,7 @@
 #include <linux/errno.h>
 #include <linux/list.h>
 #include <linux/rbtree_types.h>
+#include <linux/refcount.h>
 #include <linux/types.h>
 
 #include <linux/chan.h>
@@ -122,6 +123,8 @@ extern const u16 chan_message_steps[CHAN_MESSAGE_STATES];
  * @verdict: of the outcome, when SETTLED; 0: it failed with @error
  * @kept: nobody waits for its outcome now, but @origin may come back for it
  * @bytes: room for a short payload
+ * @owner: of a long payload: the message it came with, or this one
+ * @owners: in @owner: messages that have its payload
  *
  * Held by one at a time: the sender while NEW or WAITING, the channel while
  * QUEUED, the receiver while CLAIMED, its @holder while its duty is open, and
@@ -153,7 +156,13 @@ struct chan_message {
 	u8 state;
 	u8 verdict;
 	bool kept;
-	u8 bytes[CHAN_MESSAGE_INLINE] __aligned(8);
+	union {
+		u8 bytes[CHAN_MESSAGE_INLINE] __aligned(8);
+		struct {
+			struct chan_message *owner;
+			refcount_t owners;
+		};
+	};
 };
 
 /**
