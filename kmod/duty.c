@@ -7,6 +7,7 @@
  * comes back is flow.c's, what its sender is told outcome.c's.
  */
 #include <linux/lockdep.h>
+#include <linux/minmax.h>
 #include <linux/rbtree.h>
 
 #include "compat.h"
@@ -82,7 +83,8 @@ static int check(const struct chan_message *message, u8 verdict,
 		return -ECANCELED;
 	if (!fits(message->terms.duty, verdict))
 		return -EINVAL;
-	if (verdict == CHAN_REPLY && reply_len > message->answer.len)
+	if (verdict == CHAN_REPLY &&
+	    reply_len > min_t(u64, message->answer.len, CHAN_MSG_MAX))
 		return -EMSGSIZE;
 	return 0;
 }

@@ -20,13 +20,10 @@ static int check_long_reply(struct chan_endpoint *endpoint,
 
 	if (op->len <= CHAN_MESSAGE_INLINE)
 		return 0;
-	if (op->len > CHAN_MSG_MAX)
-		return -EMSGSIZE;
 	spin_lock(&endpoint->channel->lock);
 	err = chan_duty_check(endpoint, op->id, op->verdict, op->len);
 	spin_unlock(&endpoint->channel->lock);
-	/* Told once, by the settlement itself. */
-	return err == -ECANCELED ? 0 : err;
+	return err;
 }
 
 static int make_reply(struct chan_endpoint *endpoint, const struct chan_op *op,
@@ -39,6 +36,9 @@ static int make_reply(struct chan_endpoint *endpoint, const struct chan_op *op,
 	int err;
 
 	err = check_long_reply(endpoint, op);
+	/* Nobody wants the reply; the settlement itself will say so, once. */
+	if (err == -ECANCELED)
+		return 0;
 	if (err)
 		return err;
 	settlement->reply = chan_supply_take(endpoint, from.len);
