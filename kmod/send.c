@@ -123,6 +123,11 @@ static int fetch(const struct sending *sending, struct chan_message *outcome)
 		return result;
 	}
 	sending->call->told = false;
+	/* The dead do not come back. */
+	if (fatal_signal_pending(current)) {
+		chan_supply_give(endpoint, outcome);
+		return err;
+	}
 	spin_lock(&endpoint->channel->lock);
 	chan_outcome_keep(outcome, true);
 	spin_unlock(&endpoint->channel->lock);
