@@ -225,11 +225,13 @@ struct chan_derive {
  * @parked_receivers: operations that wait for a message
  * @senders: endpoints with CHAN_RIGHT_SEND
  * @receivers: endpoints with CHAN_RIGHT_RECV
- * @totals_sent: messages that got a slot or, in a rendezvous, were received
+ * @totals_sent: messages that got a slot or, in a rendezvous, were copied to a
+ *	receiver
  * @totals_received: deliveries
- * @totals_settled: messages whose duty was fulfilled
+ * @totals_settled: messages whose duty was fulfilled or rejected
  * @totals_redelivered: messages that came back from a receiver
- * @totals_dropped: messages that nobody could receive any more
+ * @totals_dropped: messages that ended without a receipt or an acknowledgement,
+ *	and without a sender to be told so
  *
  * On an endpoint. All members are results.
  */
