@@ -6,82 +6,8 @@
  * and nobody else; a receiver that dies there leaves its message to the next,
  * and a sender that has given up meanwhile was never heard.
  */
-#include <linux/userfaultfd.h>
-
 #include "doors.h"
-
-/* A page that does not come until it is told to ------------------------ */
-
-struct stall {
-	int uffd;
-	char *page;
-	size_t size;
-};
-
-static int stall_open(struct stall *stall)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-
-	stall->size = sysconf(_SC_PAGESIZE);
-	stall->page = mmap(NULL, stall->size, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	stall->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (stall->page == MAP_FAILED || stall->uffd < 0)
-		return -errno;
-	reg.range.start = address(stall->page);
-	reg.range.len = stall->size;
-	if (ioctl(stall->uffd, UFFDIO_API, &api) ||
-	    ioctl(stall->uffd, UFFDIO_REGISTER, &reg))
-		return -errno;
-	return 0;
-}
-
-/* True once somebody waits for the page. */
-static bool stall_reached(struct stall *stall)
-{
-	struct pollfd p = { .fd = stall->uffd, .events = POLLIN };
-	struct uffd_msg msg;
-
-	return poll(&p, 1, BUDGET * 1000) == 1 &&
-	       read(stall->uffd, &msg, sizeof(msg)) == sizeof(msg) &&
-	       msg.event == UFFD_EVENT_PAGEFAULT;
-}
-
-/* The page comes, with these bytes. */
-static void stall_end(struct stall *stall, const void *bytes, size_t len)
-{
-	struct uffdio_copy copy = {
-		.dst = address(stall->page),
-		.len = stall->size,
-	};
-	char *page = calloc(1, stall->size);
-
-	memcpy(page, bytes, len);
-	copy.src = address(page);
-	if (ioctl(stall->uffd, UFFDIO_COPY, &copy))
-		abort();
-	free(page);
-}
-
-/* The page will never come. */
-static void stall_fail(struct stall *stall)
-{
-	struct uffdio_range range = {
-		.start = address(stall->page),
-		.len = stall->size,
-	};
-
-	munmap(stall->page, stall->size);
-	if (ioctl(stall->uffd, UFFDIO_WAKE, &range))
-		abort();
-}
-
-static void stall_close(struct stall *stall)
-{
-	munmap(stall->page, stall->size);
-	close(stall->uffd);
-}
+#include "stall.h"
 
 /* Buffers that fail ------------------------------------------------------ */
 
@@ -544,20 +470,6 @@ TEST_F(wait, shutdown_comes_when_the_last_is_received)
 
 /* Killed where they are stalled ------------------------------------------- */
 
-struct tell {
-	struct stall stall;
-	int fd;
-};
-
-static void *tell_when_reached(void *arg)
-{
-	struct tell *tell = arg;
-
-	if (stall_reached(&tell->stall))
-		(void)!write(tell->fd, "", 1);
-	return NULL;
-}
-
 /* A child that is stalled in a read or write when this returns; or -1. */
 static pid_t stalled_child(int fd, bool writes)
 {
@@ -569,16 +481,15 @@ static pid_t stalled_child(int fd, bool writes)
 		return -1;
 	pid = fork();
 	if (!pid) {
-		struct tell tell = { .fd = told[1] };
-		pthread_t thread;
+		struct stall stall;
+		struct stall_teller teller = { &stall, told[1] };
 
-		if (stall_open(&tell.stall) ||
-		    pthread_create(&thread, NULL, tell_when_reached, &tell))
+		if (stall_open(&stall) || stall_tell(&teller))
 			_exit(1);
 		if (writes)
-			put_bytes(fd, tell.stall.page, 4);
+			put_bytes(fd, stall.page, 4);
 		else
-			take_bytes(fd, tell.stall.page, 4);
+			take_bytes(fd, stall.page, 4);
 		_exit(1);
 	}
 	close(told[1]);
