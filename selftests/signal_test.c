@@ -434,29 +434,6 @@ static ssize_t stream_in(struct call *call)
 	return got ? -EBADMSG : nr;
 }
 
-#define SIGNAL_NS 100000
-
-/* From a timer, so that it needs no processor of its own. */
-static int signal_often(struct call *call, timer_t *timer)
-{
-	struct itimerspec often = {
-		.it_interval.tv_nsec = SIGNAL_NS,
-		.it_value.tv_nsec = SIGNAL_NS,
-	};
-	struct sigevent event = {
-		.sigev_notify = SIGEV_THREAD_ID,
-		.sigev_signo = SIGUSR1,
-	};
-
-	if (!BECOMES(call->tid))
-		return -ETIME;
-	event._sigev_un._tid = call->tid;
-	if (timer_create(CLOCK_MONOTONIC, &event, timer) ||
-	    timer_settime(*timer, 0, &often, NULL))
-		return -errno;
-	return 0;
-}
-
 static void storm_run(struct __test_metadata *_metadata,
 		      FIXTURE_DATA(storm) * self, int flags, bool streams)
 {
@@ -484,8 +461,8 @@ static void storm_run(struct __test_metadata *_metadata,
 	};
 	ASSERT_EQ(0, call_start(far));
 	ASSERT_EQ(0, call_start(near));
-	ASSERT_EQ(0, signal_often(near, &timers[0]));
-	ASSERT_EQ(0, signal_often(far, &timers[1]));
+	ASSERT_EQ(0, signal_often(&near->tid, &timers[0]));
+	ASSERT_EQ(0, signal_often(&far->tid, &timers[1]));
 	rounds = finish(near);
 	EXPECT_LT(0, rounds);
 	close_end(&self->there.sender);

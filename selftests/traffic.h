@@ -365,4 +365,30 @@ static inline bool interrupt(struct call *call)
 	return BECOMES(signals_taken > before);
 }
 
+#define SIGNAL_NS 50000
+
+/*
+ * To a thread that tells its number; from a timer, so that it needs no
+ * processor of its own.
+ */
+static inline int signal_often(atomic_int *tid, timer_t *timer)
+{
+	struct itimerspec often = {
+		.it_interval.tv_nsec = SIGNAL_NS,
+		.it_value.tv_nsec = SIGNAL_NS,
+	};
+	struct sigevent event = {
+		.sigev_notify = SIGEV_THREAD_ID,
+		.sigev_signo = SIGUSR1,
+	};
+
+	if (!BECOMES(*tid))
+		return -ETIME;
+	event._sigev_un._tid = *tid;
+	if (timer_create(CLOCK_MONOTONIC, &event, timer) ||
+	    timer_settime(*timer, 0, &often, NULL))
+		return -errno;
+	return 0;
+}
+
 #endif /* TRAFFIC_H */
