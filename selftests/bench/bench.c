@@ -9,8 +9,11 @@
  *	sample WORKLOAD TRANSPORT INSTRUCTIONS-PER-MESSAGE
  *
  * Both peers are processes on the same CPU. A round trip is a message there
- * and one back; streaming is one process that only sends and one that only
- * receives.
+ * and one back, by two messages of write and read ("pipe", "chan") or by one
+ * operation of the one peer and two of the other: a SEND that waits for its
+ * reply ("call") or for its acknowledgment ("ack"), against RECV and SETTLE.
+ * Streaming is one process that only sends and one that only receives, by read
+ * and write or by operations ("op").
  */
 #include <err.h>
 #include <fcntl.h>
@@ -37,11 +40,6 @@ struct lane {
 	int out;
 };
 
-struct transport {
-	const char *name;
-	struct lane (*open)(void);
-};
-
 static struct lane open_pipe(void)
 {
 	int fds[2];
@@ -62,11 +60,6 @@ static struct lane open_chan(void)
 	close(control);
 	return (struct lane){ .in = create.fd, .out = create.fd };
 }
-
-static const struct transport transports[] = {
-	{ "pipe", open_pipe },
-	{ "chan", open_chan },
-};
 
 static void send_one(const struct lane *lane, const void *message)
 {
@@ -131,15 +124,148 @@ static uint64_t stream(const struct lane *there, const struct lane *back,
 	return __rdtsc() - begun;
 }
 
+/* Operations -------------------------------------------------------------- */
+
+static int operate(int fd, struct chan_op *op)
+{
+	if (ioctl(fd, CHAN_IOC_OP, op))
+		err(1, "CHAN_IOC_OP");
+	return op->result;
+}
+
+static struct chan_op send_op(uint8_t until, uint8_t duty, const void *message)
+{
+	return (struct chan_op){
+		.code = CHAN_OP_SEND,
+		.until = until,
+		.duty = duty,
+		.buf = (uintptr_t)message,
+		.len = SIZE,
+	};
+}
+
+static struct chan_op receive_op(void *message)
+{
+	return (struct chan_op){
+		.code = CHAN_OP_RECV,
+		.buf = (uintptr_t)message,
+		.len = SIZE,
+	};
+}
+
+/* Serves either: acknowledges, or sends back what it has received. */
+static void serve(const struct lane *there, const struct lane *back)
+{
+	char message[SIZE];
+
+	(void)back;
+	for (;;) {
+		struct chan_op op = receive_op(message);
+
+		operate(there->in, &op);
+		op = (struct chan_op){
+			.code = CHAN_OP_SETTLE,
+			.id = op.id,
+			.verdict = op.duty == CHAN_DUTY_REPLY ? CHAN_REPLY :
+								CHAN_ACK,
+			.buf = (uintptr_t)message,
+			.len = op.duty == CHAN_DUTY_REPLY ? SIZE : 0,
+		};
+		operate(there->in, &op);
+	}
+}
+
+static uint64_t calls(const struct lane *there, const struct lane *back,
+		      unsigned int rounds)
+{
+	char message[SIZE] = "message", reply[SIZE];
+	uint64_t begun = __rdtsc();
+
+	(void)back;
+	for (unsigned int i = 0; i < rounds; i++) {
+		struct chan_op op =
+			send_op(CHAN_UNTIL_SETTLED, CHAN_DUTY_REPLY, message);
+
+		op.reply_buf = (uintptr_t)reply;
+		op.reply_len = sizeof(reply);
+		if (operate(there->out, &op) != SIZE)
+			errx(1, "a reply of another length");
+	}
+	return __rdtsc() - begun;
+}
+
+static uint64_t acknowledged(const struct lane *there, const struct lane *back,
+			     unsigned int rounds)
+{
+	char message[SIZE] = "message";
+	uint64_t begun = __rdtsc();
+
+	(void)back;
+	for (unsigned int i = 0; i < rounds; i++) {
+		struct chan_op op =
+			send_op(CHAN_UNTIL_SETTLED, CHAN_DUTY_ACK, message);
+
+		operate(there->out, &op);
+	}
+	return __rdtsc() - begun;
+}
+
+/* drain() and stream(), by operations. */
+static void drain_op(const struct lane *there, const struct lane *back)
+{
+	char message[SIZE];
+	uint64_t expected;
+
+	for (;;) {
+		struct chan_op op = receive_op(&expected);
+
+		operate(there->in, &op);
+		for (uint64_t i = 0; i < expected; i++) {
+			op = receive_op(message);
+			operate(there->in, &op);
+		}
+		send_one(back, message);
+	}
+}
+
+static uint64_t stream_op(const struct lane *there, const struct lane *back,
+			  unsigned int rounds)
+{
+	char message[SIZE] = "message";
+	uint64_t expected = rounds;
+	struct chan_op op;
+	uint64_t begun = __rdtsc();
+
+	op = send_op(CHAN_UNTIL_QUEUED, CHAN_DUTY_NONE, &expected);
+	operate(there->out, &op);
+	for (unsigned int i = 0; i < rounds; i++) {
+		op = send_op(CHAN_UNTIL_QUEUED, CHAN_DUTY_NONE, message);
+		operate(there->out, &op);
+	}
+	receive_one(back, message);
+	return __rdtsc() - begun;
+}
+
+/* What is measured ---------------------------------------------------------- */
+
+#define ROUND_TRIP "round trip, 8 bytes"
+#define STREAMING  "streaming, 8 bytes"
+
 static const struct workload {
-	const char *name;
+	const char *name, *transport;
 	unsigned int rounds;
+	struct lane (*open)(void);
 	void (*partner)(const struct lane *there, const struct lane *back);
 	uint64_t (*run)(const struct lane *there, const struct lane *back,
 			unsigned int rounds);
 } workloads[] = {
-	{ "round trip, 8 bytes", 20000, echo, round_trips },
-	{ "streaming, 8 bytes", 50000, drain, stream },
+	{ ROUND_TRIP, "pipe", 20000, open_pipe, echo, round_trips },
+	{ ROUND_TRIP, "chan", 20000, open_chan, echo, round_trips },
+	{ ROUND_TRIP, "call", 10000, open_chan, serve, calls },
+	{ ROUND_TRIP, "ack", 10000, open_chan, serve, acknowledged },
+	{ STREAMING, "pipe", 50000, open_pipe, drain, stream },
+	{ STREAMING, "chan", 50000, open_chan, drain, stream },
+	{ STREAMING, "op", 25000, open_chan, drain_op, stream_op },
 };
 
 static pid_t start_partner(const struct workload *workload,
@@ -156,11 +282,10 @@ static pid_t start_partner(const struct workload *workload,
 	return partner;
 }
 
-static void measure(const struct workload *workload,
-		    const struct transport *transport)
+static void measure(const struct workload *workload)
 {
-	struct lane there = transport->open();
-	struct lane back = transport->open();
+	struct lane there = workload->open();
+	struct lane back = workload->open();
 	pid_t partner = start_partner(workload, &there, &back);
 
 	workload->run(&there, &back, workload->rounds / 10);
@@ -168,7 +293,7 @@ static void measure(const struct workload *workload,
 		uint64_t ticks = workload->run(&there, &back, workload->rounds);
 
 		printf("sample\t%s\t%s\t%.1f\n", workload->name,
-		       transport->name, (double)ticks / workload->rounds);
+		       workload->transport, (double)ticks / workload->rounds);
 	}
 	kill(partner, SIGKILL);
 	waitpid(partner, NULL, 0);
@@ -185,8 +310,6 @@ int main(void)
 	/* What boot has left to do would count as ours. */
 	sleep(2);
 	for (size_t w = 0; w < sizeof(workloads) / sizeof(*workloads); w++)
-		for (size_t t = 0; t < sizeof(transports) / sizeof(*transports);
-		     t++)
-			measure(&workloads[w], &transports[t]);
+		measure(&workloads[w]);
 	return 0;
 }
