@@ -278,10 +278,11 @@ static noinline void end_receivers(struct chan_channel *channel)
 
 static bool is_balanced(struct chan_channel *channel)
 {
+	if (channel->nr_idle | channel->nr_peekers | channel->nr_line |
+	    channel->closing)
+		return false;
 	/* chan_poll: ordered by the lock. */
-	return !(channel->nr_idle | channel->nr_peekers | channel->nr_line |
-		 channel->closing) &&
-	       !waitqueue_active(&channel->writable);
+	return !waitqueue_active(&channel->writable);
 }
 
 static noinline void bring_into_balance(struct chan_channel *channel)

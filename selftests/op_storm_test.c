@@ -714,9 +714,9 @@ static void run_through(struct signalled *storm, const struct letter *letter,
 static struct {
 	timer_t timer;
 	long gap; /* ns */
-	volatile unsigned int calls; /* that have an outcome */
+	_Atomic unsigned int calls; /* that have an outcome */
 	unsigned int calls_before;
-	volatile bool is_over;
+	_Atomic bool is_over;
 } alarms;
 
 static void alarm_next(void)

@@ -11,7 +11,8 @@
 # gets for each the source, the output and an object, and of all
 #
 #	recipes.o	in which main() of each is recipe_NAME()
-#	recipes.h	"main_fn recipe_NAME; RECIPE(NAME, "output");" for each
+#	recipes.h	a variant NAME of the fixture "recipe" for each, with
+#			its main and its output
 set -eu
 
 document=$1 directory=$2
@@ -76,9 +77,10 @@ for source in "$directory"/*.c; do
 	objects="$objects $path.o"
 	{
 		echo "main_fn recipe_$name;"
-		echo "RECIPE($name,"
+		echo "FIXTURE_VARIANT_ADD(recipe, $name) {"
+		echo "	.main = recipe_$name, .output ="
 		sed 's/[\\"]/\\&/g; s/.*/	"&\\n"/' "$path.out"
-		echo ");"
+		echo "};"
 	} >>"$directory/recipes.h"
 done
 # shellcheck disable=SC2086 # words

@@ -230,8 +230,8 @@ struct chan_derive {
  * @totals_received: deliveries
  * @totals_settled: messages whose duty was fulfilled or rejected
  * @totals_redelivered: messages that came back from a receiver
- * @totals_dropped: messages that ended without a receipt or an acknowledgement,
- *	and without a sender to be told so
+ * @totals_dropped: messages that nobody will receive or fulfil any more, and
+ *	whose sender is not told so
  *
  * On an endpoint. All members are results.
  */
