@@ -150,8 +150,8 @@ TEST_F_TIMEOUT(ready, POLLOUT_and_POLLIN_are_the_truth, STORM_TIMEOUT(1))
 		}
 	}
 	TH_LOG("%ld rounds, %ld without room", rounds, refused);
-	EXPECT_LE(200 * seconds_each(), rounds);
-	EXPECT_LE(10 * seconds_each(), refused);
+	EXPECT_LE(25 * seconds_each(), rounds);
+	EXPECT_LE(3 * seconds_each(), refused);
 }
 
 TEST_F(ready, POLLOUT_is_not_for_those_behind_one_that_waits)
