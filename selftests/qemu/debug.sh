@@ -21,7 +21,7 @@
 debug_kinds=(kasan kcsan kmsan)
 debug_space=4000 # MB while it is built
 debug_begun=0
-declare -A debug_objects=([kasan]=1330 [kcsan]=1320 [kmsan]=1320)
+declare -A debug_objects=([kasan]=1760 [kcsan]=1750 [kmsan]=1750)
 
 # Of an option that is named twice the last counts.
 debug_options() {
