@@ -22,6 +22,7 @@ debug_kinds=(kasan kcsan kmsan)
 debug_space=4000 # MB while it is built
 debug_begun=0
 declare -A debug_objects=([kasan]=1760 [kcsan]=1750 [kmsan]=1750)
+declare -A debug_minutes=([kasan]=10 [kcsan]=10 [kmsan]=30) # on 2 processors
 
 # Of an option that is named twice the last counts.
 debug_options() {
@@ -158,7 +159,7 @@ debug_fetch() {
 	make_work
 	debug_need_space
 	[[ ! -s $remembered ]] || debug_objects[$kind]=$(<"$remembered")
-	say "Building the $kind kernel: about 10 minutes on 2 processors, once."
+	say "Building the $kind kernel: about ${debug_minutes[$kind]} minutes on 2 processors, once."
 	fetch "the package $source_package" source_package_of "$source_package"
 	with_progress "unpacking $source_package" size_of_work debug_unpack ||
 		die "$source_package could not be unpacked, perhaps for lack of space in $cache or of xz; see df $cache"
