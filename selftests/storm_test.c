@@ -191,7 +191,7 @@ TEST_F_TIMEOUT(storm, one_name_is_one_channels_at_a_time, STORM_TIMEOUT(1))
 	for (int i = 0; i < 3; i++)
 		missed += self->workers[i].missed;
 	TH_LOG("%ld times had, %ld times taken", rounds, missed);
-	EXPECT_LE(ROUNDS_MIN(6), rounds);
+	EXPECT_LE(ROUNDS_MIN(2), rounds);
 	EXPECT_TRUE(storm_is_over(self));
 }
 
@@ -266,8 +266,8 @@ TEST_F_TIMEOUT(storm, opening_meets_a_channel_or_none, STORM_TIMEOUT(1))
 	}
 	TH_LOG("%ld channels, %ld opens met one, %ld met none",
 	       storm_rounds(self, 0, 1), met, missed);
-	EXPECT_LE(ROUNDS_MIN(4), storm_rounds(self, 0, 1));
-	EXPECT_LE(ROUNDS_MIN(4), met);
+	EXPECT_LE(ROUNDS_MIN(2), storm_rounds(self, 0, 1));
+	EXPECT_LE(ROUNDS_MIN(2), met);
 	EXPECT_TRUE(storm_is_over(self));
 }
 
@@ -310,7 +310,7 @@ TEST_F_TIMEOUT(storm, what_is_made_once_is_removed_once, STORM_TIMEOUT(1))
 		removed++;
 	TH_LOG("%ld made, %ld removed", made, removed);
 	EXPECT_EQ(made, removed);
-	EXPECT_LE(ROUNDS_MIN(6), made);
+	EXPECT_LE(ROUNDS_MIN(2), made);
 	EXPECT_TRUE(storm_is_over(self));
 }
 
