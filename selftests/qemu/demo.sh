@@ -86,6 +86,12 @@ run 'head /sys/class/chan/jobs/queued /sys/class/chan/jobs/parked_senders'
 run 'dd if=/dev/chan/jobs bs=64k count=100 2>/dev/null | tail -n 1'
 wait
 
+step "A caller waits for the answer to its message (chan.rst, \"Ask and answer\")."
+run 'ask'
+
+step "A worker dies over its job, and the next one gets it (chan.rst, \"Leave work\")."
+run 'work'
+
 step "Everything that happens can be traced."
 run 'echo 1 > /sys/kernel/tracing/events/chan/enable'
 run 'echo traced > /dev/chan/jobs; dd if=/dev/chan/jobs bs=64k count=1 2>/dev/null'
