@@ -79,7 +79,7 @@ samples: ## build the sample programs
 demo: ## show in a virtual machine what chan does, in about a minute
 	@$(QEMU)/boot demo
 
-test: ## run the tests in a virtual machine (T=pattern, KERNEL=6.12, DEBUG=kasan|kcsan|kmsan, CONTROLS=1)
+test: ## run the tests in a virtual machine (T=pattern,..., KERNEL=6.12, DEBUG=kasan|kcsan|kmsan, CONTROLS=1)
 	@$(QEMU)/$(if $(filter 1,$(CONTROLS)),controls,boot test)
 
 soak: ## run the same tests for long (SECONDS_EACH=30)
