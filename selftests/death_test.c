@@ -1136,15 +1136,16 @@ static void *tasks_run(void *arg)
 
 TEST_F_TIMEOUT(death, storm_of_kills_loses_no_task, STORM_TIMEOUT(1))
 {
-	double end = now() + seconds_each() / 4.0;
 	struct tasks tasks[2] = {};
 	pid_t pids[WORKERS];
 	long kills = 0;
+	double end;
 
 	if (!comes_back(variant) || !style_waits(&variant->style))
 		SKIP(return, "nothing comes back to be told");
 	for (int i = 0; i < WORKERS; i++)
 		pids[i] = worker_start(self->ends.admin);
+	end = now() + seconds_each() / 4.0;
 	for (int i = 0; i < 2; i++) {
 		tasks[i].fd = self->ends.sender;
 		tasks[i].style = variant->style;
