@@ -975,7 +975,7 @@ TEST_F_TIMEOUT(replayed, storm_keeps_to_the_table, STORM_TIMEOUT(1))
 	EXPECT_EQ(0, r->wrong);
 	EXPECT_EQ(0, r->unfinished);
 	TH_LOG("%d events, %s", events, oracle_summary(mix.oracle, text));
-	EXPECT_LE(10U * seconds_each(), letters_sent(mix.oracle));
+	EXPECT_LE(3U * seconds_each(), letters_sent(mix.oracle));
 	/* What is counted has been told. */
 	EXPECT_EQ(s.totals_received + r->refused, r->counts[RECEIVE]);
 	EXPECT_EQ(s.totals_redelivered, r->counts[REDELIVER]);
