@@ -449,7 +449,8 @@ FIXTURE_SETUP(killed)
 	self->references = module_references();
 	ASSERT_EQ(0, ends_sized(self->control, &self->ends, 16, LETTER_MAX,
 				16 * LETTER_MAX));
-	self->oracle = oracle_make(2.0 * seconds_each() / KILLED_VARIANTS);
+	/* Until all hands are there; then the storm gets its length. */
+	self->oracle = oracle_make(BUDGET);
 	ASSERT_NE(NULL, self->oracle);
 	self->oracle->receivers_die = true;
 	self->oracle->senders_die = variant->callers_die;
@@ -550,6 +551,7 @@ TEST_F_TIMEOUT(killed, none_is_lost_and_none_is_told_twice, STORM_TIMEOUT(1))
 		self->hands[hand] = hand_start(self, variant->style, hand);
 		ASSERT_LT(0, self->hands[hand]);
 	}
+	o->end = now() + 2.0 * seconds_each() / KILLED_VARIANTS;
 	while (now() < o->end) {
 		usleep(rand_r(&seed) % 8000);
 		hand = rand_r(&seed) % victims;
@@ -578,7 +580,7 @@ TEST_F_TIMEOUT(killed, none_is_lost_and_none_is_told_twice, STORM_TIMEOUT(1))
 	       self->kills, s.totals_redelivered);
 	EXPECT_LE(1U * seconds_each(), letters_sent(o));
 	EXPECT_LE(1U, self->kills);
-	EXPECT_LT(0, s.totals_redelivered);
+	EXPECT_LE(self->kills / 10, s.totals_redelivered);
 	ends_close(&self->ends);
 	EXPECT_TRUE(BECOMES(module_references() == self->references));
 }
