@@ -115,6 +115,8 @@ struct chan_channel {
 	struct chan_pool pool;
 	/** @next_number: the next id or token */
 	u64 next_number;
+	/** @front: the place of what came back last; counts down from 0 */
+	s64 front;
 	/** @bytes: what @queued and @unsettled messages count */
 	u64 bytes;
 	/** @queued: messages QUEUED or CLAIMED; each holds a slot */
@@ -125,6 +127,8 @@ struct chan_channel {
 	unsigned int unsettled;
 	/** @returnable: those of @unsettled that may come back */
 	unsigned int returnable;
+	/** @orphans: what messages count whose senders left them, with cap 0 */
+	u64 orphans;
 	/** @nr_line: messages WAITING, in @line or, with cap 0, in @queue */
 	unsigned int nr_line;
 	/** @nr_idle: receivers in @idle */

@@ -74,8 +74,7 @@ static struct chan_message *find(struct chan_endpoint *holder, u64 token)
 	return node ? owed_entry(node) : NULL;
 }
 
-static int check(const struct chan_message *message, u8 verdict,
-		 size_t reply_len)
+static int check(const struct chan_message *message, u8 verdict, u64 reply_len)
 {
 	if (!message)
 		return -ESTALE;
@@ -90,7 +89,7 @@ static int check(const struct chan_message *message, u8 verdict,
 }
 
 int chan_duty_check(struct chan_endpoint *holder, u64 token, u8 verdict,
-		    size_t reply_len)
+		    u64 reply_len)
 {
 	lockdep_assert_held(&holder->channel->lock);
 	return check(find(holder, token), verdict, reply_len);

@@ -43,7 +43,7 @@ void chan_duty_open(struct chan_endpoint *holder, struct chan_message *message);
  * Return: 0; -ESTALE, -EINVAL, -EMSGSIZE or, abandoned, -ECANCELED.
  */
 int chan_duty_check(struct chan_endpoint *holder, u64 token, u8 verdict,
-		    size_t reply_len);
+		    u64 reply_len);
 
 /**
  * chan_duty_settle() - a holder fulfils its duty or gives it back

@@ -25,6 +25,7 @@
  * @owed: duties it has received, by chan_message.owed, in the order of tokens
  * @waiting: its receivers that wait with a tag, by chan_waiter.mine
  * @nr_kept: messages in @sent that nobody waits for now
+ * @kept_bytes: the lengths of those of them that are SETTLED
  * @returnable: messages in @owed that may come back
  *
  * Made by chan_endpoint_create() for one file, which owns it, and gone when
@@ -41,6 +42,7 @@ struct chan_endpoint {
 	struct rb_root_cached owed;
 	struct list_head waiting;
 	unsigned int nr_kept;
+	u64 kept_bytes;
 	unsigned int returnable;
 };
 

@@ -26,15 +26,10 @@ static bool is_rendezvous(const struct chan_channel *channel)
 	return !channel->attr.cap;
 }
 
-static u64 cost_of(u32 len)
-{
-	return (u64)len + CHAN_MSG_OVERHEAD;
-}
-
-static bool has_room(const struct chan_channel *channel, u32 len)
+static bool has_room(const struct chan_channel *channel, u64 cost)
 {
 	return channel->queued + channel->unsettled < channel->attr.cap &&
-	       channel->bytes + cost_of(len) <= channel->attr.bytes_max;
+	       channel->bytes + cost <= channel->attr.bytes_max;
 }
 
 /*
@@ -54,7 +49,8 @@ bool chan_flow_can_send(const struct chan_channel *channel)
 	lockdep_assert_held(&channel->lock);
 	if (is_rendezvous(channel))
 		return channel->nr_idle;
-	return !channel->nr_line && has_room(channel, channel->attr.msg_max);
+	return !channel->nr_line &&
+	       has_room(channel, channel->attr.msg_max + CHAN_MSG_OVERHEAD);
 }
 
 bool chan_flow_can_receive(const struct chan_channel *channel,
@@ -68,21 +64,21 @@ static void take_slot(struct chan_channel *channel,
 		      const struct chan_message *message)
 {
 	channel->queued++;
-	channel->bytes += cost_of(message->len);
+	channel->bytes += chan_message_cost(message);
 }
 
 static void free_slot(struct chan_channel *channel,
 		      const struct chan_message *message)
 {
 	channel->queued--;
-	channel->bytes -= cost_of(message->len);
+	channel->bytes -= chan_message_cost(message);
 }
 
 void chan_flow_close(struct chan_channel *channel,
 		     const struct chan_message *message)
 {
 	channel->unsettled--;
-	channel->bytes -= cost_of(message->len);
+	channel->bytes -= chan_message_cost(message);
 }
 
 /* From now on others know the message. */
@@ -118,6 +114,9 @@ static __always_inline void claim(struct chan_channel *channel,
 
 	chan_message_move(message, CHAN_MESSAGE_CLAIMED);
 	message->token = channel->next_number++;
+	/* What was claimed in vain before, or came back, has its place. */
+	if (!message->place)
+		message->place = message->token;
 	channel->claimed++;
 	if (!has_slot)
 		take_slot(channel, message);
@@ -238,7 +237,7 @@ static noinline void admit_line(struct chan_channel *channel)
 	struct chan_message *first;
 
 	while ((first = first_in_line(channel)) &&
-	       has_room(channel, first->len)) {
+	       has_room(channel, chan_message_cost(first))) {
 		leave_line(channel, first);
 		if (first->terms.until == CHAN_UNTIL_QUEUED)
 			chan_outcome_tell(channel, first, 0, CHAN_STATE_QUEUED,
@@ -388,9 +387,23 @@ void chan_flow_end(struct chan_channel *channel, struct list_head *over)
 	chan_flow_balance(channel);
 }
 
+/*
+ * Without slots, a message lives in its sender's operation; what senders have
+ * left behind with receivers has to stay within the room of the channel.
+ */
+static bool too_many_orphans(const struct chan_channel *channel,
+			     const struct chan_message *message)
+{
+	return message->terms.duty != CHAN_DUTY_NONE && channel->orphans &&
+	       channel->orphans + chan_message_cost(message) >
+		       channel->attr.bytes_max;
+}
+
 static int offer_rendezvous(struct chan_channel *channel,
 			    struct chan_message *message)
 {
+	if (too_many_orphans(channel, message))
+		return -ENOMEM;
 	if (!channel->nr_idle)
 		return -EAGAIN;
 	enter(message);
@@ -409,7 +422,7 @@ int chan_flow_offer(struct chan_channel *channel, struct chan_message *message)
 		return -EPIPE;
 	if (is_rendezvous(channel))
 		return offer_rendezvous(channel, message);
-	if (channel->nr_line || !has_room(channel, message->len))
+	if (channel->nr_line || !has_room(channel, chan_message_cost(message)))
 		return -EAGAIN;
 	enter(message);
 	admit(channel, message);
@@ -482,6 +495,16 @@ struct chan_message *chan_flow_abandon(struct chan_channel *channel,
 	}
 }
 
+void chan_flow_orphan(struct chan_channel *channel,
+		      struct chan_message *message)
+{
+	lockdep_assert_held(&channel->lock);
+	if (!is_rendezvous(channel))
+		return;
+	message->orphan = true;
+	channel->orphans += chan_message_cost(message);
+}
+
 struct chan_message *chan_flow_claim(struct chan_channel *channel,
 				     struct chan_want *want)
 {
@@ -548,7 +571,7 @@ void chan_flow_leave(struct chan_channel *channel, struct chan_waiter *waiter)
 /* Received, and nothing is owed: who listens is told. */
 static void finish(struct chan_channel *channel, struct chan_message *message)
 {
-	channel->bytes -= cost_of(message->len);
+	channel->bytes -= chan_message_cost(message);
 	chan_outcome_unstamp(channel, message);
 	if (message->sender)
 		chan_outcome_tell(channel, message, 0, CHAN_STATE_RECEIVED,
@@ -558,7 +581,7 @@ static void finish(struct chan_channel *channel, struct chan_message *message)
 static struct chan_message *acknowledge(struct chan_channel *channel,
 					struct chan_message *message)
 {
-	channel->bytes -= cost_of(message->len);
+	channel->bytes -= chan_message_cost(message);
 	channel->settled++;
 	return chan_outcome_conclude(channel, message, CHAN_ACK, 0, NULL);
 }
@@ -575,7 +598,9 @@ int chan_flow_receive(struct chan_channel *channel,
 	}
 	if (is_rendezvous(channel) && !message->attempt)
 		channel->sent++;
-	message->attempt++;
+	/* It must not look as if it had never been received. */
+	if (message->attempt < U32_MAX)
+		message->attempt++;
 	chan_message_move(message, CHAN_MESSAGE_RECEIVED);
 	trace_chan_receive(channel, message);
 	channel->claimed--;
@@ -669,6 +694,8 @@ struct chan_message *chan_flow_come_back(struct chan_channel *channel,
 	channel->redelivered++;
 	chan_message_move(message, CHAN_MESSAGE_QUEUED);
 	trace_chan_redeliver(channel, message);
+	/* Before whatever is there; its holder is none any more. */
+	message->place = --channel->front;
 	chan_queue_push(&channel->queue, message);
 	chan_wait_note_readable(channel);
 	return NULL;

@@ -21,7 +21,8 @@
  *	its @origin and @sender, who will be decided
  *
  * Return: 0: it has a slot or, with cap 0, a receiver is copying it; -EAGAIN:
- * there is no room, or others are first; -EPIPE: nobody will ever receive it.
+ * there is no room, or others are first; -EPIPE: nobody will ever receive it;
+ * -ENOMEM: with cap 0, too much is left of senders that are gone.
  * After a failure it is still the caller's.
  */
 int chan_flow_offer(struct chan_channel *channel, struct chan_message *message);
@@ -60,6 +61,14 @@ struct chan_message *chan_flow_withdraw(struct chan_channel *channel,
  */
 struct chan_message *chan_flow_abandon(struct chan_channel *channel,
 				       struct chan_message *message);
+
+/**
+ * chan_flow_orphan() - the sender has left a message that goes on
+ * @channel: where
+ * @message: received before; with cap 0 it counts from now on
+ */
+void chan_flow_orphan(struct chan_channel *channel,
+		      struct chan_message *message);
 
 /**
  * chan_flow_claim() - take the first message for copying

@@ -23,8 +23,11 @@ static u8 leave(struct chan_channel *channel, struct chan_message *message,
 	}
 	if (message->terms.duty == CHAN_DUTY_REPLY) {
 		*back = chan_flow_abandon(channel, message);
+		if (!*back)
+			chan_flow_orphan(channel, message);
 		return CHAN_STATE_ABANDONED;
 	}
+	chan_flow_orphan(channel, message);
 	return message->state == CHAN_MESSAGE_RECEIVED ? CHAN_STATE_RECEIVED :
 							 CHAN_STATE_QUEUED;
 }

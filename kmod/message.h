@@ -107,11 +107,12 @@ extern const u16 chan_message_steps[CHAN_MESSAGE_STATES];
  * @sender: the operation that waits for it, or NULL
  * @origin: the endpoint it was sent by, while @sender or @kept
  * @holder: the endpoint that owes its duty, while RECEIVED or ABANDONED
+ * @place: in the order of those that were claimed or came back, while it waits
+ *	to be received; 0 before the first claim
  * @stamp: of the endpoint it was sent by; borne from the first state after NEW
  *	to the last
  * @id: its sender's name for it, never reused
- * @token: its receiver's name for it, and its place in the order of claims; 0
- *	before the first
+ * @token: its receiver's name for it
  * @sent_at: when, by CLOCK_MONOTONIC
  * @terms: what its sender asked for
  * @answer: how it waits for the outcome; only if it does until SETTLED
@@ -122,6 +123,7 @@ extern const u16 chan_message_steps[CHAN_MESSAGE_STATES];
  * @state: changed only by chan_message_move()
  * @verdict: of the outcome, when SETTLED; 0: it failed with @error
  * @kept: nobody waits for its outcome now, but @origin may come back for it
+ * @orphan: with cap 0: its sender has left it to its receiver; counted
  * @bytes: room for a short payload
  * @owner: of a long payload: the message it came with, or this one
  * @owners: in @owner: messages that have its payload
@@ -142,7 +144,10 @@ struct chan_message {
 	struct list_head sent;
 	struct chan_waiter *sender;
 	struct chan_endpoint *origin;
-	struct chan_endpoint *holder;
+	union {
+		struct chan_endpoint *holder;
+		s64 place;
+	};
 	struct chan_stamp *stamp;
 	u64 id;
 	u64 token;
@@ -156,6 +161,7 @@ struct chan_message {
 	u8 state;
 	u8 verdict;
 	bool kept;
+	bool orphan;
 	union {
 		u8 bytes[CHAN_MESSAGE_INLINE] __aligned(8);
 		struct {
@@ -196,11 +202,13 @@ static inline void chan_message_renew(struct chan_message *message, u32 len)
 {
 	message->sender = NULL;
 	message->token = 0;
+	message->place = 0;
 	message->data = message->bytes;
 	message->len = len;
 	message->attempt = 0;
 	message->state = CHAN_MESSAGE_NEW;
 	message->kept = false;
+	message->orphan = false;
 }
 
 /**
@@ -230,6 +238,17 @@ void chan_message_destroy_used(struct chan_message *message);
 static inline bool chan_message_is_short(const struct chan_message *message)
 {
 	return message->data == message->bytes;
+}
+
+/**
+ * chan_message_cost() - what a message counts against its channel's room
+ * @message: which
+ *
+ * Return: bytes.
+ */
+static inline u64 chan_message_cost(const struct chan_message *message)
+{
+	return (u64)message->len + CHAN_MSG_OVERHEAD;
 }
 
 /**

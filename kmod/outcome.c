@@ -23,20 +23,34 @@ struct chan_message *chan_outcome_find(struct chan_endpoint *endpoint, u64 id)
 	return NULL;
 }
 
-void chan_outcome_keep(struct chan_message *message, bool again)
+/* What is kept counts: how many, and once they are SETTLED, how long. */
+static void weigh(struct chan_endpoint *origin, u64 kept_bytes)
 {
-	lockdep_assert_held(&message->origin->channel->lock);
-	if (again)
-		chan_outcome_expect(message);
-	message->sender = NULL;
-	message->kept = true;
-	WRITE_ONCE(message->origin->nr_kept, message->origin->nr_kept + 1);
+	WRITE_ONCE(origin->kept_bytes, kept_bytes);
 }
 
 static void unkeep(struct chan_message *message)
 {
+	struct chan_endpoint *origin = message->origin;
+
 	message->kept = false;
-	WRITE_ONCE(message->origin->nr_kept, message->origin->nr_kept - 1);
+	WRITE_ONCE(origin->nr_kept, origin->nr_kept - 1);
+	if (message->state == CHAN_MESSAGE_SETTLED)
+		weigh(origin, origin->kept_bytes - message->len);
+}
+
+void chan_outcome_keep(struct chan_message *message, bool again)
+{
+	struct chan_endpoint *origin = message->origin;
+
+	lockdep_assert_held(&origin->channel->lock);
+	if (again)
+		chan_outcome_expect(message);
+	message->sender = NULL;
+	message->kept = true;
+	WRITE_ONCE(origin->nr_kept, origin->nr_kept + 1);
+	if (message->state == CHAN_MESSAGE_SETTLED)
+		weigh(origin, origin->kept_bytes + message->len);
 }
 
 void chan_outcome_resume(struct chan_message *message,
@@ -91,6 +105,8 @@ struct chan_message *chan_outcome_conclude(struct chan_channel *channel,
 					   u8 verdict, u32 error,
 					   struct chan_message *reply)
 {
+	struct chan_message *outcome = reply ?: message;
+
 	lockdep_assert_held(&channel->lock);
 	chan_message_move(message, CHAN_MESSAGE_SETTLED);
 	message->verdict = verdict;
@@ -103,6 +119,9 @@ struct chan_message *chan_outcome_conclude(struct chan_channel *channel,
 		take_place(reply, message);
 	if (message->sender)
 		chan_outcome_tell(channel, message, 0, CHAN_STATE_SETTLED,
-				  reply ?: message);
+				  outcome);
+	else
+		weigh(outcome->origin,
+		      outcome->origin->kept_bytes + outcome->len);
 	return reply ? message : NULL;
 }

@@ -86,6 +86,8 @@ struct chan_message *chan_outcome_conclude(struct chan_channel *channel,
 static inline void chan_outcome_unstamp(struct chan_channel *channel,
 					struct chan_message *message)
 {
+	if (unlikely(message->orphan))
+		channel->orphans -= chan_message_cost(message);
 	if (chan_stamp_drop(message->stamp))
 		chan_wait_retire(channel, message->stamp);
 }

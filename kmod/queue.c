@@ -15,12 +15,11 @@ void chan_queue_init(struct chan_queue *queue)
 		INIT_LIST_HEAD(&queue->prios[prio]);
 }
 
-/* Was it claimed before the other, and not received since? */
+/* Was it claimed before the other, or has it come back later? */
 static bool precedes(const struct chan_message *message,
 		     const struct chan_message *other)
 {
-	return message->token && message->token < other->token &&
-	       message->attempt == 0;
+	return message->place && message->place < other->place;
 }
 
 void chan_queue_restore(struct chan_queue *queue, struct chan_message *message)

@@ -79,7 +79,7 @@ static inline void chan_queue_push(struct chan_queue *queue,
  * @queue: which
  * @message: in no list
  *
- * It passes only those that were claimed before it and came back as well.
+ * It passes only those whose place is before its own.
  */
 void chan_queue_restore(struct chan_queue *queue, struct chan_message *message);
 

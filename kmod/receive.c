@@ -233,7 +233,7 @@ int chan_receive_op(struct chan_endpoint *endpoint, struct chan_call *call)
 	struct chan_op *op = &call->op;
 	const struct chan_payload to = {
 		.address = u64_to_user_ptr(op->buf),
-		.len = op->len,
+		.len = min_t(u64, op->len, CHAN_MSG_MAX),
 	};
 	struct receiving receiving = {
 		.want = {

@@ -323,7 +323,11 @@ static bool keeps_too_many(const struct chan_endpoint *endpoint)
 {
 	unsigned int kept = READ_ONCE(endpoint->nr_kept);
 
-	return kept && kept >= chan_charge_limits().max_parked;
+	if (!kept)
+		return false;
+	return kept >= chan_charge_limits().max_parked ||
+	       READ_ONCE(endpoint->kept_bytes) >=
+		       endpoint->channel->attr.bytes_max;
 }
 
 static struct chan_terms terms_of(const struct chan_op *op,
@@ -357,6 +361,8 @@ int chan_send_op(struct chan_endpoint *endpoint, struct chan_call *call)
 	call->op.state = CHAN_STATE_WITHDRAWN;
 	if (op->until == CHAN_UNTIL_SETTLED && keeps_too_many(endpoint))
 		return -EBUSY;
+	if (op->len > CHAN_MSG_MAX)
+		return -EMSGSIZE;
 	message = make_message(endpoint, &terms, &from);
 	if (IS_ERR(message))
 		return PTR_ERR(message);

@@ -61,7 +61,7 @@ static inline void chan_supply_refill(struct chan_endpoint *endpoint)
 	if (!message)
 		return;
 	message->id = channel->next_number++;
-	WRITE_ONCE(endpoint->spare, message);
+	smp_store_release(&endpoint->spare, message);
 }
 
 /**

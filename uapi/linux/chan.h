@@ -36,8 +36,8 @@
  *   EBADF, EPERM      the endpoint lacks the right; EPERM: for ADMIN, for
  *                     rights wider than one's own, for a badge already set,
  *                     for a name that somebody else owns
- *   EBUSY             SEND until SETTLED: the endpoint keeps max_parked outcomes
- *                     that nobody has fetched
+ *   EBUSY             SEND until SETTLED: the endpoint keeps max_parked outcomes,
+ *                     or bytes_max of them, that nobody has fetched
  *   EMSGSIZE          the message is longer than the channel or the buffer
  *                     takes, or, with CHAN_FIXED, not exactly msg_max long
  *   ESTALE, ECANCELED SETTLE: no such duty; ECANCELED: its caller has left
@@ -46,6 +46,8 @@
  *   EMSGSIZE          SETTLE: the reply is longer than its caller takes
  *   EFAULT            the payload cannot be read or written
  *   EPIPE, ESHUTDOWN  shut down or hung up, for senders and for receivers
+ *   ENOMEM            no memory for the message; with cap 0 also: what senders
+ *                     have left with receivers fills bytes_max
  *   EAGAIN, ETIMEDOUT no room, no message, no outcome, with CHAN_NOWAIT or in
  *   EINTR             time; a signal
  *
