@@ -175,12 +175,12 @@ static int node_add(struct chan_node *node)
 	return err;
 }
 
-int chan_device_publish(struct chan_channel *channel)
+static int publish_locked(struct chan_channel *channel)
 {
 	struct chan_node *node;
 	int err;
 
-	guard(mutex)(&names_lock);
+	lockdep_assert_held(&names_lock);
 	if (find_name(channel->attr.name))
 		return -EEXIST;
 	node = node_create(channel);
@@ -196,6 +196,17 @@ int chan_device_publish(struct chan_channel *channel)
 	chan_channel_get(channel);
 	__module_get(THIS_MODULE);
 	return 0;
+}
+
+int chan_device_publish(struct chan_channel *channel)
+{
+	int err;
+
+	if (mutex_lock_killable(&names_lock))
+		return -EINTR;
+	err = publish_locked(channel);
+	mutex_unlock(&names_lock);
+	return err;
 }
 
 static struct chan_channel *unpublish_locked(struct chan_node *node)
@@ -221,6 +232,8 @@ static void unpublish_finish(struct chan_channel *channel)
 
 void chan_device_unpublish(struct chan_channel *channel)
 {
+	if (!chan_channel_is_named(channel))
+		return;
 	scoped_guard(mutex, &names_lock) {
 		if (!channel->node)
 			return;
@@ -234,7 +247,7 @@ int chan_device_remove(const char *name)
 	struct chan_channel *channel;
 	struct chan_node *node;
 
-	scoped_guard(mutex, &names_lock) {
+	scoped_cond_guard(mutex_intr, return -ERESTARTSYS, &names_lock) {
 		node = find_name(name);
 		if (!node)
 			return -ENOENT;
