@@ -61,6 +61,7 @@ static inline void chan_supply_refill(struct chan_endpoint *endpoint)
 	if (!message)
 		return;
 	message->id = channel->next_number++;
+	/* spare: pairs with the xchg() of whoever takes it, without the lock. */
 	smp_store_release(&endpoint->spare, message);
 }
 

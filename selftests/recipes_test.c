@@ -40,7 +40,7 @@ FIXTURE_TEARDOWN(recipe)
 /* By lines, as on a terminal, so that processes do not print twice. */
 static void recipe_run(main_fn *run, int output)
 {
-	char *argv[] = { "recipe", NULL };
+	char *argv[2] = { "recipe" };
 
 	dup2(output, 1);
 	dup2(output, 2);
