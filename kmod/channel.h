@@ -209,6 +209,21 @@ static inline bool chan_channel_is_named(const struct chan_channel *channel)
 }
 
 /**
+ * chan_channel_leeway() - how much may be left behind outside of the slots
+ * @channel: which
+ *
+ * What senders leave to receivers without slots, or what receivers leave to
+ * senders who do not fetch it. More than the room, so that one who comes late
+ * does not hold up others in a small channel; but bounded.
+ *
+ * Return: bytes.
+ */
+static inline u64 chan_channel_leeway(const struct chan_channel *channel)
+{
+	return channel->attr.bytes_max + CHAN_MSG_DEFAULT;
+}
+
+/**
  * chan_channel_refuses() - is there no sense in sending?
  * @channel: which, its lock held
  *

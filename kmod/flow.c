@@ -389,14 +389,14 @@ void chan_flow_end(struct chan_channel *channel, struct list_head *over)
 
 /*
  * Without slots, a message lives in its sender's operation; what senders have
- * left behind with receivers has to stay within the room of the channel.
+ * left behind with receivers has to stay within bounds.
  */
 static bool too_many_orphans(const struct chan_channel *channel,
 			     const struct chan_message *message)
 {
-	return message->terms.duty != CHAN_DUTY_NONE && channel->orphans &&
+	return message->terms.duty != CHAN_DUTY_NONE &&
 	       channel->orphans + chan_message_cost(message) >
-		       channel->attr.bytes_max;
+		       chan_channel_leeway(channel);
 }
 
 static int offer_rendezvous(struct chan_channel *channel,

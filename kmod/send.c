@@ -327,7 +327,7 @@ static bool keeps_too_many(const struct chan_endpoint *endpoint)
 		return false;
 	return kept >= chan_charge_limits().max_parked ||
 	       READ_ONCE(endpoint->kept_bytes) >=
-		       endpoint->channel->attr.bytes_max;
+		       chan_channel_leeway(endpoint->channel);
 }
 
 static struct chan_terms terms_of(const struct chan_op *op,

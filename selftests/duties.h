@@ -9,7 +9,7 @@
 #ifndef DUTIES_H
 #define DUTIES_H
 
-#include "ops.h"
+#include "op_steps.h"
 #include "traffic.h"
 
 /* Styles -------------------------------------------------------------------- */
@@ -136,12 +136,6 @@ static inline int running_end(struct running *running)
 static inline bool is_over(const struct sent *sent)
 {
 	return sent->waits && sent->running.over;
-}
-
-/* The sender's name of its message, while it still waits. */
-static inline __u64 id_of(const struct running *running)
-{
-	return __atomic_load_n(&running->op.id, __ATOMIC_RELAXED);
 }
 
 /* 0 if the sender was told this; those who do not wait were told 0 before. */
@@ -294,19 +288,6 @@ static inline int settle_well(int fd, const struct received *received)
 		return run_once(fd, op_reply(received->op.id, &reply,
 					     sizeof(reply)));
 	return settle(fd, received, CHAN_ACK);
-}
-
-/* Nothing is on its way, and nobody waits. */
-static inline int nothing_is_left(int fd)
-{
-	struct chan_stat s = stat_now(fd);
-
-	CHECK_EQ(0, s.queued);
-	CHECK_EQ(0, s.unsettled);
-	CHECK_EQ(0, s.bytes);
-	CHECK_EQ(0, s.parked_senders);
-	CHECK_EQ(0, s.parked_receivers);
-	return 0;
 }
 
 /* Receivers in a process of their own ---------------------------------------- */

@@ -123,41 +123,41 @@ TEST_F(order, has_what_was_returned_before_what_was_never_copied)
 	EXPECT_EQ(0, receive_in_order(self, (int[]){ 2, 1 }, 2));
 }
 
-/* Sends, is received, and leaves at its deadline. */
+/* Calls, is received, and leaves; the receiver is left with the duty. */
 static int leave_behind(int fd, struct chan_op op, __u64 *token)
 {
-	struct running sender;
-	struct chan_op receive;
 	static char in[4096];
+	struct chan_op receive = op_recv(in, sizeof(in));
+	struct running sender;
 
-	op.deadline = in_ms(20);
 	CHECK_EQ(0, op_start(&sender, fd, op));
-	receive = op_recv(in, sizeof(in));
-	receive.deadline = in_ms(1000 * BUDGET);
 	CHECK_EQ((int)sizeof(in), run(fd, &receive));
 	*token = receive.id;
-	return op_finish(&sender);
+	CHECK_EQ(0, run_once(fd, op_cancel(id_of(&sender))));
+	CHECK_EQ(-ECANCELED, op_finish(&sender));
+	return 0;
 }
 
 TEST_F(order, of_what_senders_leave_in_a_rendezvous_has_bounds)
 {
+	enum { COST = 4096 + CHAN_MSG_OVERHEAD };
+	enum { MOST = (COST + CHAN_MSG_DEFAULT) / COST };
 	static char text[4096];
-	struct chan_op task =
-		op_task(text, sizeof(text), CHAN_ON_DEATH_REDELIVER);
-	int fd = create_sized(self->control, 0, 4096,
-			      2 * (4096 + CHAN_MSG_OVERHEAD));
-	__u64 tokens[2];
+	struct chan_op call = op_call(text, sizeof(text), NULL, 0);
+	int fd = create_sized(self->control, 0, 4096, COST);
+	__u64 tokens[MOST];
 
 	ASSERT_LE(0, fd);
-	for (int i = 0; i < 2; i++)
-		ASSERT_EQ(-ETIMEDOUT, leave_behind(fd, task, &tokens[i]));
-	EXPECT_EQ(-ENOMEM, run_once(fd, task));
-	EXPECT_EQ(2, stat_now(fd).unsettled);
-	ASSERT_EQ(0, run_once(fd, op_settle(tokens[0], CHAN_ACK)));
-	ASSERT_EQ(-ETIMEDOUT, leave_behind(fd, task, &tokens[0]));
-	EXPECT_EQ(-ENOMEM, run_once(fd, task));
-	for (int i = 0; i < 2; i++)
-		EXPECT_EQ(0, run_once(fd, op_settle(tokens[i], CHAN_ACK)));
+	for (int i = 0; i < MOST; i++)
+		ASSERT_EQ(0, leave_behind(fd, call, &tokens[i]));
+	EXPECT_EQ(-ENOMEM, run_once(fd, call));
+	EXPECT_EQ(MOST, stat_now(fd).unsettled);
+	ASSERT_EQ(-ECANCELED, run_once(fd, op_reply(tokens[0], NULL, 0)));
+	ASSERT_EQ(0, leave_behind(fd, call, &tokens[0]));
+	EXPECT_EQ(-ENOMEM, run_once(fd, call));
+	for (int i = 0; i < MOST; i++)
+		EXPECT_EQ(-ECANCELED,
+			  run_once(fd, op_reply(tokens[i], NULL, 0)));
 	EXPECT_EQ(0, stat_now(fd).bytes);
 	close(fd);
 }
@@ -184,11 +184,11 @@ static int leave_reply(FIXTURE_DATA(order) * self, char *reply, size_t len,
 
 TEST_F(order, of_replies_that_nobody_fetches_has_bounds)
 {
-	static char reply[8192];
+	static char reply[2 * CHAN_MSG_DEFAULT];
 	struct chan_op op;
 	__u64 id;
 
-	ASSERT_GT(sizeof(reply), stat_now(self->ends.admin).bytes_max);
+	ASSERT_GT(CHAN_MSG_DEFAULT, stat_now(self->ends.admin).bytes_max);
 	ASSERT_EQ(0, leave_reply(self, reply, sizeof(reply), &id));
 	EXPECT_EQ(-EBUSY,
 		  run_once(self->ends.sender, op_call("call", 4, reply, 1)));
