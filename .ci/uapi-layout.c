@@ -45,8 +45,10 @@ VALUE(CHAN_MSG_DEFAULT, 65536);
 VALUE(CHAN_BYTES_DEFAULT, 1048576);
 VALUE(CHAN_MSG_OVERHEAD, 256);
 VALUE(CHAN_MODE_DEFAULT, 0600);
+VALUE(CHAN_BATCH_MAX, 64);
 
 VALUE(CHAN_FEATURE_OP, 0x1);
+VALUE(CHAN_FEATURE_BATCH, 0x2);
 
 VALUE(CHAN_RIGHT_SEND, 0x1);
 VALUE(CHAN_RIGHT_RECV, 0x2);
@@ -174,6 +176,16 @@ MEMBER(chan_op, pid, 100, 4);
 MEMBER(chan_op, badge, 104, 8);
 MEMBER(chan_op, sent_at, 112, 8);
 
+SIZE(chan_batch, 40);
+MEMBER(chan_batch, ops, 0, 8);
+MEMBER(chan_batch, nr, 8, 4);
+MEMBER(chan_batch, op_size, 12, 4);
+MEMBER(chan_batch, flags, 16, 4);
+MEMBER(chan_batch, done, 20, 4);
+MEMBER(chan_batch, deadline, 24, 8);
+MEMBER(chan_batch, index, 32, 4);
+MEMBER(chan_batch, reserved, 36, 4);
+
 VALUE(CHAN_IOC_MAGIC, 0xD5);
 IOCTL(CHAN_IOC_QUERY, 0x00, chan_query);
 IOCTL(CHAN_IOC_CREATE, 0x01, chan_create);
@@ -182,3 +194,4 @@ IOCTL(CHAN_IOC_DERIVE, 0x03, chan_derive);
 IOCTL(CHAN_IOC_STAT, 0x04, chan_stat);
 IOCTL_BARE(CHAN_IOC_SHUTDOWN, 0x05);
 IOCTL(CHAN_IOC_OP, 0x06, chan_op);
+IOCTL(CHAN_IOC_BATCH, 0x07, chan_batch);

@@ -35,4 +35,12 @@ struct file *chan_file_create(struct chan_channel *channel, u32 rights);
  */
 struct file *chan_file_derive(struct file *base, u32 rights, u64 badge);
 
+/**
+ * chan_file_endpoint() - what a file stands for
+ * @file: any, referenced by the caller
+ *
+ * Return: its endpoint, or NULL if it is none.
+ */
+struct chan_endpoint *chan_file_endpoint(const struct file *file);
+
 #endif /* CHAN_FILE_H */

@@ -14,6 +14,7 @@
 #include <linux/minmax.h>
 #include <linux/uaccess.h>
 
+#include "batch.h"
 #include "channel.h"
 #include "charge.h"
 #include "compat.h"
@@ -58,7 +59,7 @@ static long query(const struct chan_record *rec)
 	q = (struct chan_query){
 		.abi = CHAN_ABI_VERSION,
 		.max_parked = limits.max_parked,
-		.features = CHAN_FEATURE_OP,
+		.features = CHAN_FEATURE_OP | CHAN_FEATURE_BATCH,
 		.max_channels = limits.max_channels,
 		.user_channels = limits.user_channels,
 		.user_bytes = limits.user_bytes,
@@ -273,30 +274,52 @@ static long shutdown(struct chan_endpoint *endpoint)
 	return 0;
 }
 
-static int op_result(int result)
-{
-	if (result == -ERESTARTSYS)
-		return -EINTR;
-	return result;
-}
-
-/* A result that cannot be told must not be: a restart would not know it. */
 static long op(struct chan_endpoint *endpoint, const struct chan_record *rec)
 {
 	struct chan_call call = { .record = *rec };
 	int result;
 
-	result = chan_record_in(rec, &call.op, sizeof(call.op),
-				CHAN_RECORD_V1(typeof(call.op), sent_at));
+	result = chan_op_read(&call);
 	if (result)
 		return result;
+	if (call.op.fd && call.op.fd != -1)
+		return chan_op_finish(&call, -EINVAL);
 	result = chan_op_run(endpoint, &call);
-	if (!call.told) {
-		call.op.result = op_result(result);
-		if (chan_op_tell(&call, &call.op))
-			return -EFAULT;
-	}
 	return min(result, 0);
+}
+
+static int check_batch(const struct chan_batch *batch)
+{
+	if (batch->flags || batch->deadline || batch->reserved)
+		return -EINVAL;
+	if (!batch->nr || batch->nr > CHAN_BATCH_MAX)
+		return -EINVAL;
+	/* A page is more than any record will ever be. */
+	if (batch->op_size < CHAN_RECORD_V1(struct chan_op, sent_at) ||
+	    batch->op_size > PAGE_SIZE)
+		return -EINVAL;
+	return 0;
+}
+
+static long batch(struct file *file, const struct chan_record *rec)
+{
+	struct chan_batch batch;
+	int err, told;
+
+	err = chan_record_in(rec, &batch, sizeof(batch),
+			     CHAN_RECORD_V1(typeof(batch), reserved));
+	if (err)
+		return err;
+	batch.done = 0;
+	err = check_batch(&batch);
+	/* First, to see that it can be written; then as it came out. */
+	told = chan_record_out(rec, &batch, sizeof(batch));
+	if (err || told)
+		return err ?: told;
+	err = chan_batch_run(file, &batch);
+	if (batch.done && chan_record_out(rec, &batch, sizeof(batch)))
+		return -EFAULT;
+	return err;
 }
 
 static struct chan_record record_of(unsigned int cmd, unsigned long arg)
@@ -331,6 +354,8 @@ long chan_ioctl_endpoint(struct file *file, unsigned int cmd, unsigned long arg)
 	switch (IOC_BARE(cmd)) {
 	case IOC_BARE(CHAN_IOC_OP):
 		return op(endpoint, &rec);
+	case IOC_BARE(CHAN_IOC_BATCH):
+		return batch(file, &rec);
 	case IOC_BARE(CHAN_IOC_QUERY):
 		return query(&rec);
 	case IOC_BARE(CHAN_IOC_DERIVE):

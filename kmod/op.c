@@ -76,8 +76,6 @@ static int check_cancel(const struct chan_op *op)
 
 static int check(const struct chan_op *op, bool rendezvous)
 {
-	if (op->fd && op->fd != -1)
-		return -EINVAL;
 	switch (op->code) {
 	case CHAN_OP_SEND:
 		return check_send(op, rendezvous);
@@ -109,7 +107,7 @@ int chan_op_tell(struct chan_call *call, const struct chan_op *op)
 	return err;
 }
 
-int chan_op_run(struct chan_endpoint *endpoint, struct chan_call *call)
+static int run(struct chan_endpoint *endpoint, struct chan_call *call)
 {
 	u32 code = call->op.code;
 	int err;
@@ -131,4 +129,24 @@ int chan_op_run(struct chan_endpoint *endpoint, struct chan_call *call)
 	default:
 		return chan_send_wait_op(endpoint, call);
 	}
+}
+
+int chan_op_read(struct chan_call *call)
+{
+	return chan_record_in(&call->record, &call->op, sizeof(call->op),
+			      CHAN_RECORD_V1(typeof(call->op), sent_at));
+}
+
+/* What cannot be told must not be restarted: the record would not know. */
+int chan_op_finish(struct chan_call *call, int result)
+{
+	if (call->told)
+		return result;
+	call->op.result = result == -ERESTARTSYS ? -EINTR : result;
+	return chan_op_tell(call, &call->op) ?: result;
+}
+
+int chan_op_run(struct chan_endpoint *endpoint, struct chan_call *call)
+{
+	return chan_op_finish(call, run(endpoint, call));
 }

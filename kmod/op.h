@@ -35,9 +35,26 @@ struct chan_call {
 int chan_op_tell(struct chan_call *call, const struct chan_op *op);
 
 /**
+ * chan_op_read() - read a record
+ * @call: with @record; gets @op
+ *
+ * Return: 0 or, and then there is nothing to be told, see chan_record_in().
+ */
+int chan_op_read(struct chan_call *call);
+
+/**
+ * chan_op_finish() - tell what came of an operation
+ * @call: as it was read
+ * @result: of the operation
+ *
+ * Return: @result, or -EFAULT if it cannot be told.
+ */
+int chan_op_finish(struct chan_call *call, int result);
+
+/**
  * chan_op_run() - one operation, now
  * @endpoint: on which
- * @call: as it was read; the caller writes its record back unless it is told
+ * @call: as it was read; it is told
  *
  * Return: bytes, a number or 0; a negative errno. After -ERESTARTSYS the same
  * record resumes the operation or, if that has had no effect, repeats it.

@@ -52,6 +52,8 @@ int chan_wait_sleep(struct chan_waiter *waiter, u64 deadline)
 	bool expired = false;
 	int err;
 
+	/* Whoever was woken before may do all that is waited for here. */
+	cond_resched();
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
 		/* chan_done: pairs with the release in wake_waiter(). */

@@ -62,6 +62,8 @@ TEST_F(compat, every_ioctl_does_the_same)
 	struct chan_stat *s = self->low, stat_64;
 	struct chan_derive *d = self->low;
 	struct chan_op *op = self->low + 1024;
+	struct chan_batch *b = self->low;
+	struct chan_op pair[2];
 	struct chan_name *n = self->low;
 	int fd;
 
@@ -109,6 +111,30 @@ TEST_F(compat, every_ioctl_does_the_same)
 	EXPECT_EQ(~0ULL - 1, op->tag);
 	EXPECT_EQ(~0ULL, op->badge);
 	EXPECT_EQ(getpid(), op->pid);
+
+	/* Nor where its operations lie. */
+	pair[0] = (struct chan_op){
+		.code = CHAN_OP_SEND,
+		.fd = -1,
+		.buf = address("64"),
+		.len = 2,
+	};
+	pair[1] = (struct chan_op){
+		.code = CHAN_OP_RECV,
+		.fd = fd,
+		.buf = address(op),
+		.len = 2,
+	};
+	*b = (struct chan_batch){
+		.ops = address(pair),
+		.nr = 2,
+		.op_size = sizeof(pair[0]),
+		.done = 0xcccccccc,
+	};
+	ASSERT_EQ(0, ioctl_32(fd, CHAN_IOC_BATCH, b));
+	EXPECT_EQ(2U, b->done);
+	EXPECT_EQ(2, pair[1].result);
+	EXPECT_EQ(0, memcmp("64", op, 2));
 	EXPECT_EQ(0, ioctl_32(fd, CHAN_IOC_SHUTDOWN, NULL));
 
 	n->name = address(NAME);
@@ -133,6 +159,7 @@ TEST_F(compat, errors_are_the_same)
 		  ioctl_32(self->control, CHAN_IOC_QUERY, (void *)0xfffffff0));
 	EXPECT_EQ(-ENOTTY, ioctl_32(self->control, CHAN_IOC_STAT, c));
 	EXPECT_EQ(-ENOTTY, ioctl_32(self->control, CHAN_IOC_OP, c));
+	EXPECT_EQ(-ENOTTY, ioctl_32(self->control, CHAN_IOC_BATCH, c));
 }
 
 TEST_HARNESS_MAIN

@@ -60,6 +60,8 @@ struct room {
 	struct chan_op op, peer_op;
 	__u64 token;
 	bool is_kept; /* the outcome of what @op has sent */
+	struct chan_op ops[3]; /* a batch, of which @nr_done are done */
+	int nr_ops, nr_done, next;
 };
 
 static size_t len_of(const struct row *row)
@@ -87,6 +89,8 @@ static int room_enter(struct room *room, const struct row *row)
 	room->made = -1;
 	room->has_peer = false;
 	room->is_kept = false;
+	room->nr_ops = 0;
+	room->nr_done = 0;
 	room->token = 0;
 	stamp(room->out, len_of(row), 1);
 	memset(room->in, 0xcc, len_of(row));
@@ -1751,6 +1755,162 @@ FIXTURE_VARIANT_ADD(nth, wait_for_long_reply)
 		.operate = operate_wait,
 		.done = done_wait,
 		.least = 3,
+	},
+};
+
+/* Batches ----------------------------------------------------------------- */
+
+/* Behind those that are already there; no record tells a result yet. */
+static void batch_add(struct room *room, struct chan_op op)
+{
+	op.result = GARBAGE;
+	room->ops[room->nr_ops++] = op;
+}
+
+/*
+ * Goes on with what a failure has left. That tells by its record how far the
+ * batch came, or by the ioctl, if no record could be told or the batch not.
+ */
+static int operate_batch(struct room *room)
+{
+	int first = room->nr_done, ret;
+
+	if (first == room->nr_ops)
+		return 0;
+	ret = run_ops(room->admin, room->ops + first, room->nr_ops - first);
+	while (room->nr_done < room->nr_ops &&
+	       room->ops[room->nr_done].result >= 0)
+		room->nr_done++;
+	if (ret < 0)
+		return ret;
+	if (first + ret != room->nr_done)
+		return -EBADE;
+	if (room->nr_done == room->nr_ops)
+		return 0;
+	ret = room->ops[room->nr_done].result;
+	return ret == GARBAGE ? -EFAULT : ret;
+}
+
+static int setup_batch_of_sends(struct room *room)
+{
+	for (int i = 0; i < 3; i++)
+		batch_add(room, row_send(room->row, room));
+	return 0;
+}
+
+/* What was done is there, and nothing else. */
+static int undone_batch_of_sends(struct room *room)
+{
+	struct chan_stat s = stat_of(room->admin);
+
+	CHECK_EQ(room->nr_done, s.queued);
+	CHECK_EQ(room->nr_done, s.totals_sent);
+	CHECK_EQ(0, s.parked_senders);
+	return 0;
+}
+
+static int done_batch_of_sends(struct room *room)
+{
+	size_t len = len_of(room->row);
+
+	CHECK_EQ(3, room->nr_done);
+	CHECK_EQ(3, stat_of(room->admin).queued);
+	for (int i = 0; i < 3; i++) {
+		memset(room->in, 0xcc, len);
+		CHECK_EQ(0, arrived_whole(room, take_bytes(room->admin,
+							   room->in, len)));
+	}
+	CHECK_EQ(-EAGAIN, take_now(room->admin));
+	return 0;
+}
+
+/* A call is held, and another message has come. */
+static int setup_batch_of_server(struct room *room)
+{
+	int ret = setup_held(room);
+
+	if (ret)
+		return ret;
+	batch_add(room, row_settle(room, room->token, room->row->duty, 0));
+	batch_add(room, op_recv(&room->next, sizeof(room->next)));
+	return put(room->admin, 7);
+}
+
+static int undone_batch_of_server(struct room *room)
+{
+	struct chan_stat s = stat_of(room->admin);
+
+	CHECK_EQ(room->nr_done == 0, s.unsettled);
+	CHECK_EQ(room->nr_done >= 1, s.totals_settled);
+	CHECK_EQ(room->nr_done < 2, s.queued);
+	CHECK_EQ(1 + (room->nr_done == 2), s.totals_received);
+	CHECK_EQ(0, s.parked_receivers);
+	return 0;
+}
+
+static int done_batch_of_server(struct room *room)
+{
+	CHECK_EQ(2, room->nr_done);
+	CHECK_EQ(0, undone_batch_of_server(room));
+	CHECK_EQ(7, room->next);
+	return peer_is_told(room, len_of(room->row));
+}
+
+FIXTURE_VARIANT_ADD(nth, batch_of_short_sends)
+{
+	.row = {
+		.has_channel = true,
+		.cap = 16,
+		.setup = setup_batch_of_sends,
+		.operate = operate_batch,
+		.done = done_batch_of_sends,
+		.undone = undone_batch_of_sends,
+		.least = 12,
+	},
+};
+
+FIXTURE_VARIANT_ADD(nth, batch_of_long_sends)
+{
+	.row = {
+		.has_channel = true,
+		.cap = 16,
+		.len = 5000,
+		.setup = setup_batch_of_sends,
+		.operate = operate_batch,
+		.done = done_batch_of_sends,
+		.undone = undone_batch_of_sends,
+		.least = 15,
+	},
+};
+
+FIXTURE_VARIANT_ADD(nth, batch_of_settle_and_recv)
+{
+	.row = {
+		.has_channel = true,
+		.cap = 16,
+		.until = CHAN_UNTIL_SETTLED,
+		.duty = CHAN_DUTY_REPLY,
+		.setup = setup_batch_of_server,
+		.operate = operate_batch,
+		.done = done_batch_of_server,
+		.undone = undone_batch_of_server,
+		.least = 9,
+	},
+};
+
+FIXTURE_VARIANT_ADD(nth, batch_of_long_settle_and_recv)
+{
+	.row = {
+		.has_channel = true,
+		.cap = 16,
+		.len = 60000,
+		.until = CHAN_UNTIL_SETTLED,
+		.duty = CHAN_DUTY_REPLY,
+		.setup = setup_batch_of_server,
+		.operate = operate_batch,
+		.done = done_batch_of_server,
+		.undone = undone_batch_of_server,
+		.least = 9,
 	},
 };
 

@@ -122,11 +122,60 @@ static inline struct chan_op op_wait(__u64 id)
 
 /* Running ------------------------------------------------------------ */
 
+static inline struct chan_batch batch_of(const void *ops, __u32 nr)
+{
+	return (struct chan_batch){
+		.ops = address(ops),
+		.nr = nr,
+		.op_size = sizeof(struct chan_op),
+		.done = 0xcccccccc,
+		.index = 0xcccccccc,
+	};
+}
+
+/* How many were done, or why the first was not. */
+static inline int run_batch(int fd, struct chan_batch *batch)
+{
+	int ret = record_ioctl(fd, CHAN_IOC_BATCH, batch);
+
+	if (ret > 0 || (ret == 0 && batch->done - 1 >= batch->nr)) {
+		fprintf(stderr,
+			"# ioctl is %d, and says that %u of %u are done\n", ret,
+			batch->done, batch->nr);
+		abort();
+	}
+	return ret ? ret : (int)batch->done;
+}
+
+/* Those that name no endpoint are on this one. */
+static inline int run_ops(int fd, struct chan_op *ops, __u32 nr)
+{
+	struct chan_batch batch = batch_of(ops, nr);
+
+	for (__u32 i = 0; i < nr; i++)
+		ops[i].fd = ops[i].fd ? ops[i].fd : -1;
+	return run_batch(fd, &batch);
+}
+
+/*
+ * How operations enter the kernel: each by itself, each as a batch of one, or
+ * each of a thread's in a batch behind one that does nothing.
+ */
+enum entry { ALONE, AS_A_BATCH, BEHIND_ANOTHER };
+
+static enum entry entry;
+
 /* The result: bytes or 0, or a negative errno. */
 static inline int run(int fd, struct chan_op *op)
 {
-	int ret = record_ioctl(fd, CHAN_IOC_OP, op);
+	int ret;
 
+	if (entry == AS_A_BATCH) {
+		ret = run_ops(fd, op, 1);
+		ret = ret < 0 ? ret : 0;
+	} else {
+		ret = record_ioctl(fd, CHAN_IOC_OP, op);
+	}
 	if (ret > 0 || (ret == 0 && op->result < 0)) {
 		fprintf(stderr, "# ioctl is %d, its record says %d\n", ret,
 			op->result);
@@ -144,6 +193,7 @@ static inline int run_once(int fd, struct chan_op op)
 /* One operation in a thread. */
 struct running {
 	int fd;
+	struct chan_op first; /* where @op enters the kernel behind it */
 	struct chan_op op;
 	int result;
 	_Atomic bool over;
@@ -151,12 +201,39 @@ struct running {
 	_Atomic pid_t tid;
 };
 
+_Static_assert(offsetof(struct running, op) - offsetof(struct running, first) ==
+		       sizeof(struct chan_op),
+	       "records that lie beside each other");
+
+/* What came of the second, whose failure the ioctl does not tell. */
+static inline int run_second(struct running *running)
+{
+	bool is_done;
+	int ret;
+
+	running->first = op_cancel_tag(~0ULL);
+	ret = run_ops(running->fd, &running->first, 2);
+	is_done = running->op.result >= 0;
+	if (ret != 1 + is_done || running->first.result) {
+		fprintf(stderr, "# batch is %d, its records say %d and %d\n",
+			ret, running->first.result, running->op.result);
+		abort();
+	}
+	return running->op.result;
+}
+
+static inline int run_running(struct running *running)
+{
+	return entry == BEHIND_ANOTHER ? run_second(running) :
+					 run(running->fd, &running->op);
+}
+
 static inline void *running_main(void *arg)
 {
 	struct running *running = arg;
 
 	running->tid = syscall(SYS_gettid);
-	running->result = run(running->fd, &running->op);
+	running->result = run_running(running);
 	running->over = true;
 	return NULL;
 }

@@ -23,6 +23,7 @@ static const struct record_row {
 	{ "DERIVE", 3, sizeof(struct chan_derive), false, true },
 	{ "STAT", 4, sizeof(struct chan_stat), false, true },
 	{ "OP", 6, sizeof(struct chan_op), false, true },
+	{ "BATCH", 7, sizeof(struct chan_batch), false, true },
 };
 
 static inline unsigned long sized(const struct record_row *row,
@@ -30,6 +31,14 @@ static inline unsigned long sized(const struct record_row *row,
 {
 	return _IOC(_IOC_READ | _IOC_WRITE, CHAN_IOC_MAGIC, row->nr, size);
 }
+
+/* An operation on no operations, which needs none. */
+static struct chan_op op_on_none = {
+	.code = CHAN_OP_CANCEL,
+	.fd = -1,
+	.flags = CHAN_BY_TAG,
+	.tag = 1,
+};
 
 /* A record that succeeds, but for REMOVE, which needs the name to exist. */
 static inline void fill(const struct record_row *row, void *record)
@@ -46,11 +55,12 @@ static inline void fill(const struct record_row *row, void *record)
 			.rights = CHAN_RIGHT_SEND,
 		};
 	else if (row->nr == 6)
-		/* Of no operations, which needs none. */
-		*(struct chan_op *)record = (struct chan_op){
-			.code = CHAN_OP_CANCEL,
-			.flags = CHAN_BY_TAG,
-			.tag = 1,
+		*(struct chan_op *)record = op_on_none;
+	else if (row->nr == 7)
+		*(struct chan_batch *)record = (struct chan_batch){
+			.ops = address(&op_on_none),
+			.nr = 1,
+			.op_size = sizeof(op_on_none),
 		};
 }
 

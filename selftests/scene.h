@@ -11,7 +11,7 @@
 #ifndef SCENE_H
 #define SCENE_H
 
-#include "ops.h"
+#include "op_steps.h"
 #include "stall.h"
 #include "traffic.h"
 
@@ -123,20 +123,6 @@ static inline int op_ends(struct running *running)
 	return BECOMES(running->over) ? op_finish(running) : -ETIME;
 }
 
-/* True once the handler has run. */
-static inline bool op_interrupt(struct running *running)
-{
-	int before = signals_taken;
-
-	pthread_kill(running->thread, SIGUSR1);
-	return BECOMES(signals_taken > before);
-}
-
-static inline bool op_sleeps(struct running *running)
-{
-	return BECOMES(running->tid && sleeps_in(running->tid) == SYS_ioctl);
-}
-
 static inline __u32 fillers_of(const struct scene *s)
 {
 	return s->place == AT_LINE ? SCENE_CAP : 0;
@@ -183,7 +169,8 @@ static inline void scene_child(struct scene *s)
 		fd = derive(s->ends.admin, CHAN_RIGHT_SEND);
 	if (fd < 0)
 		_exit(2);
-	s->send.result = run(fd, &s->send.op);
+	s->send.fd = fd;
+	s->send.result = run_running(&s->send);
 	s->send.over = true;
 	_exit(0);
 }

@@ -12,8 +12,9 @@
  * and one back, by two messages of write and read ("pipe", "chan") or by one
  * operation of the one peer and two of the other: a SEND that waits for its
  * reply ("call") or for its acknowledgment ("ack"), against RECV and SETTLE.
- * Streaming is one process that only sends and one that only receives, by read
- * and write or by operations ("op").
+ * In "batch" the two of the other are one entry: it settles, and waits for the
+ * next. Streaming is one process that only sends and one that only receives, by
+ * read and write, by operations ("op"), or by many of them at a time ("batch").
  */
 #include <err.h>
 #include <fcntl.h>
@@ -33,6 +34,7 @@
 
 #define REPETITIONS 5
 #define SIZE	    8
+#define BATCH	    32 /* messages in an entry, where there are many */
 
 /* One direction: what is written to the one descriptor is read from the other. */
 struct lane {
@@ -246,6 +248,93 @@ static uint64_t stream_op(const struct lane *there, const struct lane *back,
 	return __rdtsc() - begun;
 }
 
+/* Batches ------------------------------------------------------------------- */
+
+/* How many were done. */
+static unsigned int operate_all(int fd, struct chan_op *ops, unsigned int nr)
+{
+	struct chan_batch batch = {
+		.ops = (uintptr_t)ops,
+		.nr = nr,
+		.op_size = sizeof(*ops),
+	};
+
+	if (ioctl(fd, CHAN_IOC_BATCH, &batch))
+		err(1, "CHAN_IOC_BATCH");
+	return batch.done;
+}
+
+static struct chan_op in_batch(struct chan_op op)
+{
+	op.fd = -1;
+	return op;
+}
+
+/* serve(), for calls: settles the one and waits for the next in one entry. */
+static void serve_batch(const struct lane *there, const struct lane *back)
+{
+	char message[SIZE];
+	struct chan_op ops[2], *settle = &ops[0], *receive = &ops[1];
+
+	(void)back;
+	*settle = (struct chan_op){
+		.code = CHAN_OP_SETTLE,
+		.fd = -1,
+		.verdict = CHAN_REPLY,
+		.buf = (uintptr_t)message,
+		.len = SIZE,
+	};
+	*receive = in_batch(receive_op(message));
+	operate_all(there->in, receive, 1);
+	for (;;) {
+		settle->id = receive->id;
+		if (operate_all(there->in, ops, 2) != 2)
+			errx(1, "a batch that stopped");
+	}
+}
+
+/* drain() and stream(), by batches; it takes what is there, up to a batch. */
+static void drain_batch(const struct lane *there, const struct lane *back)
+{
+	char messages[BATCH][SIZE];
+	struct chan_op ops[BATCH], op;
+	uint64_t expected;
+
+	for (int i = 0; i < BATCH; i++) {
+		ops[i] = in_batch(receive_op(messages[i]));
+		ops[i].flags = i ? CHAN_NOWAIT : 0;
+	}
+	for (;;) {
+		op = receive_op(&expected);
+		operate(there->in, &op);
+		while (expected)
+			expected -= operate_all(there->in, ops,
+						expected < BATCH ? expected :
+								   BATCH);
+		send_one(back, messages[0]);
+	}
+}
+
+static uint64_t stream_batch(const struct lane *there, const struct lane *back,
+			     unsigned int rounds)
+{
+	char message[SIZE] = "message";
+	uint64_t expected = rounds;
+	struct chan_op ops[BATCH], op;
+	uint64_t begun = __rdtsc();
+
+	op = send_op(CHAN_UNTIL_QUEUED, CHAN_DUTY_NONE, &expected);
+	operate(there->out, &op);
+	for (int i = 0; i < BATCH; i++)
+		ops[i] = in_batch(
+			send_op(CHAN_UNTIL_QUEUED, CHAN_DUTY_NONE, message));
+	for (unsigned int i = 0; i < rounds; i += BATCH)
+		if (operate_all(there->out, ops, BATCH) != BATCH)
+			errx(1, "a batch that stopped");
+	receive_one(back, message);
+	return __rdtsc() - begun;
+}
+
 /* What is measured ---------------------------------------------------------- */
 
 #define ROUND_TRIP "round trip, 8 bytes"
@@ -263,9 +352,13 @@ static const struct workload {
 	{ ROUND_TRIP, "chan", 20000, open_chan, echo, round_trips },
 	{ ROUND_TRIP, "call", 10000, open_chan, serve, calls },
 	{ ROUND_TRIP, "ack", 10000, open_chan, serve, acknowledged },
+	{ ROUND_TRIP, "batch", 10000, open_chan, serve_batch, calls },
 	{ STREAMING, "pipe", 50000, open_pipe, drain, stream },
 	{ STREAMING, "chan", 50000, open_chan, drain, stream },
 	{ STREAMING, "op", 25000, open_chan, drain_op, stream_op },
+	/* Whole batches, of the first rounds too. */
+	{ STREAMING, "batch", 10 * BATCH * 150, open_chan, drain_batch,
+	  stream_batch },
 };
 
 static pid_t start_partner(const struct workload *workload,

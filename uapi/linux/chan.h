@@ -37,7 +37,8 @@
  *                     rights wider than one's own, for a badge already set,
  *                     for a name that somebody else owns
  *   EBUSY             SEND until SETTLED: the endpoint keeps max_parked outcomes,
- *                     or bytes_max of them, that nobody has fetched
+ *                     or bytes_max and CHAN_MSG_DEFAULT of bytes in them, that
+ *                     nobody has fetched
  *   EMSGSIZE          the message is longer than the channel or the buffer
  *                     takes, or, with CHAN_FIXED, not exactly msg_max long
  *   ESTALE, ECANCELED SETTLE: no such duty; ECANCELED: its caller has left
@@ -47,7 +48,8 @@
  *   EFAULT            the payload cannot be read or written
  *   EPIPE, ESHUTDOWN  shut down or hung up, for senders and for receivers
  *   ENOMEM            no memory for the message; with cap 0 also: what senders
- *                     have left with receivers fills bytes_max
+ *                     have left with receivers, unsettled, would be more than
+ *                     bytes_max and CHAN_MSG_DEFAULT
  *   EAGAIN, ETIMEDOUT no room, no message, no outcome, with CHAN_NOWAIT or in
  *   EINTR             time; a signal
  *
@@ -95,9 +97,11 @@
 #define CHAN_BYTES_DEFAULT	(1 << 20)	/* most that a bytes_max of 0 gives */
 #define CHAN_MSG_OVERHEAD	256		/* a message counts this much more */
 #define CHAN_MODE_DEFAULT	0600		/* chan_create.mode of 0 */
+#define CHAN_BATCH_MAX		64		/* operations in a batch */
 
 /* Bits of struct chan_query's @features. */
 #define CHAN_FEATURE_OP		(1 << 0)	/* CHAN_IOC_OP */
+#define CHAN_FEATURE_BATCH	(1 << 1)	/* CHAN_IOC_BATCH */
 
 /* Rights of an endpoint. */
 #define CHAN_RIGHT_SEND		(1 << 0)	/* send messages, POLLOUT */
@@ -311,7 +315,7 @@ struct chan_stat {
  * struct chan_op - CHAN_IOC_OP: one operation
  * @code: CHAN_OP_*
  * @flags: CHAN_NOWAIT and the others that @code knows
- * @fd: 0 or -1
+ * @fd: 0 or -1; in a batch: -1, or a descriptor of another endpoint
  * @until: SEND: CHAN_UNTIL_*
  * @duty: SEND: CHAN_DUTY_*; result of RECV: what is owed
  * @on_death: SEND: CHAN_ON_DEATH_*
@@ -384,6 +388,42 @@ struct chan_op {
 	__u64 sent_at;
 };
 
+/**
+ * struct chan_batch - CHAN_IOC_BATCH: several operations in one entry
+ * @ops: address of the first of @nr records
+ * @nr: how many, 1 to CHAN_BATCH_MAX
+ * @op_size: size of one record: sizeof(struct chan_op); at most a page
+ * @flags: 0
+ * @done: result: how many were done
+ * @deadline: 0; each operation has its own
+ * @index: not used by CHAN_IOC_BATCH
+ * @reserved: 0
+ *
+ * On an endpoint. The operations are run in their order, each waiting as it
+ * says, until one fails; records after that one are untouched. chan_op.fd says
+ * which endpoint an operation is on: -1 is the one that the ioctl is on, any
+ * other number is a descriptor (EBADF if it is not open, EINVAL if it is not an
+ * endpoint, both before the rest of the record is looked at).
+ *
+ * @done is written when all is over. If that is not possible then, though it was
+ * at the beginning, the ioctl is EFAULT, and the records tell what was done.
+ *
+ * The ioctl returns 0 if at least one was done; then the record number @done, if
+ * there is one, says in its @result why it was not. If none was done it returns
+ * that error, and a signal may restart it. The loop of a server is a batch of
+ * SETTLE and RECV; a drain is one of RECVs, all but the first with CHAN_NOWAIT.
+ */
+struct chan_batch {
+	__u64 ops;
+	__u32 nr;
+	__u32 op_size;
+	__u32 flags;
+	__u32 done;
+	__u64 deadline;
+	__u32 index;
+	__u32 reserved;
+};
+
 /* clang-format off */
 
 #define CHAN_IOC_MAGIC 0xD5
@@ -402,6 +442,7 @@ struct chan_op {
 #define CHAN_IOC_SHUTDOWN _IO(CHAN_IOC_MAGIC, 0x05)
 
 #define CHAN_IOC_OP	_IOWR(CHAN_IOC_MAGIC, 0x06, struct chan_op)
+#define CHAN_IOC_BATCH	_IOWR(CHAN_IOC_MAGIC, 0x07, struct chan_batch)
 
 /* clang-format on */
 
