@@ -31,20 +31,12 @@ FIXTURE_VARIANT_ADD(resume, slots) {
 FIXTURE_VARIANT_ADD(resume, rendezvous) {
 	.cap = 0,
 };
-FIXTURE_VARIANT_ADD(resume, slots_as_a_batch) {
-	.cap = SCENE_CAP,
-	.entry = AS_A_BATCH,
-};
 FIXTURE_VARIANT_ADD(resume, rendezvous_as_a_batch) {
 	.cap = 0,
 	.entry = AS_A_BATCH,
 };
 FIXTURE_VARIANT_ADD(resume, slots_behind_another) {
 	.cap = SCENE_CAP,
-	.entry = BEHIND_ANOTHER,
-};
-FIXTURE_VARIANT_ADD(resume, rendezvous_behind_another) {
-	.cap = 0,
 	.entry = BEHIND_ANOTHER,
 };
 /* clang-format on */
