@@ -1,20 +1,103 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The layout of every struct and the number of every ioctl, as they have to
- * stay for ever.  It needs nothing but the header it judges, so that it can be
- * compiled alone, for 32 bits too; 32-bit and 64-bit programs share one layout.
+ * The ABI as it was promised: every struct, member and value of the uapi
+ * header with the size, the offset and the number it keeps. "make check"
+ * compiles this file for 64 and for 32 bit, and demands that it names
+ * everything the header defines. It must not include anything else, nor be
+ * adjusted to a header that does not compile: then the header is wrong.
+ *
+ * The ABI only grows. What is new in the header gets a line of its own here. A
+ * struct that gains members at its end gets a new size, and CHAN_ABI_VERSION
+ * may rise; no other line ever changes.
  */
 #ifndef ABI_LAYOUT_H
 #define ABI_LAYOUT_H
 
+#include <assert.h>
 #include <linux/chan.h>
 
-#define LAYOUT(expression) _Static_assert(expression, #expression)
-#define MEMBER(type, member, offset, size)                            \
-	LAYOUT(__builtin_offsetof(struct type, member) == (offset) && \
-	       sizeof(((struct type *)0)->member) == (size))
+#define SIZE(record, size) \
+	static_assert(sizeof(struct record) == (size), "size of " #record)
 
-LAYOUT(sizeof(struct chan_query) == 56);
+#define MEMBER(record, member, offset, size)                                   \
+	static_assert(__builtin_offsetof(struct record, member) == (offset) && \
+			      sizeof(((struct record *)0)->member) == (size),  \
+		      "place of " #record "." #member)
+
+#define VALUE(name, value) static_assert((name) == (value), "value of " #name)
+
+#define STRING(name, value) \
+	static_assert(!__builtin_strcmp(name, value), "value of " #name)
+
+#define IOCTL(name, number, record)                                        \
+	static_assert((name) == _IOC(_IOC_READ | _IOC_WRITE, 0xD5, number, \
+				     sizeof(struct record)),               \
+		      "number of " #name)
+
+#define IOCTL_BARE(name, number)                                  \
+	static_assert((name) == _IOC(_IOC_NONE, 0xD5, number, 0), \
+		      "number of " #name)
+
+VALUE(CHAN_ABI_VERSION, 1);
+STRING(CHAN_CONTROL_PATH, "/dev/chan/control");
+
+VALUE(CHAN_NAME_MAX, 63);
+VALUE(CHAN_CAP_MAX, 65536);
+VALUE(CHAN_MSG_MAX, 16777216);
+VALUE(CHAN_MSG_DEFAULT, 65536);
+VALUE(CHAN_BYTES_DEFAULT, 1048576);
+VALUE(CHAN_MSG_OVERHEAD, 256);
+VALUE(CHAN_MODE_DEFAULT, 0600);
+VALUE(CHAN_BATCH_MAX, 64);
+
+VALUE(CHAN_FEATURE_OP, 0x1);
+VALUE(CHAN_FEATURE_BATCH, 0x2);
+
+VALUE(CHAN_RIGHT_SEND, 0x1);
+VALUE(CHAN_RIGHT_RECV, 0x2);
+VALUE(CHAN_RIGHT_ADMIN, 0x4);
+
+VALUE(CHAN_HANGUP, 0x1);
+VALUE(CHAN_EPHEMERAL, 0x2);
+VALUE(CHAN_WORKQUEUE, 0x4);
+VALUE(CHAN_FIXED, 0x8);
+
+VALUE(CHAN_OP_SEND, 1);
+VALUE(CHAN_OP_RECV, 2);
+VALUE(CHAN_OP_SETTLE, 3);
+VALUE(CHAN_OP_CANCEL, 4);
+VALUE(CHAN_OP_WAIT, 5);
+
+VALUE(CHAN_NOWAIT, 0x1);
+VALUE(CHAN_PEEK, 0x2);
+VALUE(CHAN_AUTOACK, 0x4);
+VALUE(CHAN_BY_TAG, 0x8);
+
+VALUE(CHAN_UNTIL_QUEUED, 0);
+VALUE(CHAN_UNTIL_RECEIVED, 1);
+VALUE(CHAN_UNTIL_SETTLED, 2);
+
+VALUE(CHAN_DUTY_NONE, 0);
+VALUE(CHAN_DUTY_ACK, 1);
+VALUE(CHAN_DUTY_REPLY, 2);
+
+VALUE(CHAN_ON_DEATH_FAIL, 0);
+VALUE(CHAN_ON_DEATH_REDELIVER, 1);
+
+VALUE(CHAN_PRIO_MAX, 31);
+
+VALUE(CHAN_ACK, 1);
+VALUE(CHAN_REPLY, 2);
+VALUE(CHAN_REJECT, 3);
+VALUE(CHAN_RETURN, 4);
+
+VALUE(CHAN_STATE_WITHDRAWN, 0);
+VALUE(CHAN_STATE_QUEUED, 1);
+VALUE(CHAN_STATE_RECEIVED, 2);
+VALUE(CHAN_STATE_SETTLED, 3);
+VALUE(CHAN_STATE_ABANDONED, 4);
+
+SIZE(chan_query, 56);
 MEMBER(chan_query, abi, 0, 4);
 MEMBER(chan_query, max_parked, 4, 4);
 MEMBER(chan_query, features, 8, 8);
@@ -26,7 +109,7 @@ MEMBER(chan_query, msg_max, 44, 4);
 MEMBER(chan_query, name_max, 48, 4);
 MEMBER(chan_query, msg_overhead, 52, 4);
 
-LAYOUT(sizeof(struct chan_create) == 56);
+SIZE(chan_create, 56);
 MEMBER(chan_create, flags, 0, 4);
 MEMBER(chan_create, rights, 4, 4);
 MEMBER(chan_create, cap, 8, 4);
@@ -39,15 +122,15 @@ MEMBER(chan_create, name, 40, 8);
 MEMBER(chan_create, fd, 48, 4);
 MEMBER(chan_create, reserved, 52, 4);
 
-LAYOUT(sizeof(struct chan_name) == 8);
+SIZE(chan_name, 8);
 MEMBER(chan_name, name, 0, 8);
 
-LAYOUT(sizeof(struct chan_derive) == 16);
+SIZE(chan_derive, 16);
 MEMBER(chan_derive, rights, 0, 4);
 MEMBER(chan_derive, fd, 4, 4);
 MEMBER(chan_derive, badge, 8, 8);
 
-LAYOUT(sizeof(struct chan_stat) == 176);
+SIZE(chan_stat, 176);
 MEMBER(chan_stat, name, 0, 64);
 MEMBER(chan_stat, owner_uid, 64, 4);
 MEMBER(chan_stat, flags, 68, 4);
@@ -70,7 +153,7 @@ MEMBER(chan_stat, totals_settled, 152, 8);
 MEMBER(chan_stat, totals_redelivered, 160, 8);
 MEMBER(chan_stat, totals_dropped, 168, 8);
 
-LAYOUT(sizeof(struct chan_op) == 120);
+SIZE(chan_op, 120);
 MEMBER(chan_op, code, 0, 4);
 MEMBER(chan_op, flags, 4, 4);
 MEMBER(chan_op, fd, 8, 4);
@@ -96,7 +179,7 @@ MEMBER(chan_op, pid, 100, 4);
 MEMBER(chan_op, badge, 104, 8);
 MEMBER(chan_op, sent_at, 112, 8);
 
-LAYOUT(sizeof(struct chan_batch) == 40);
+SIZE(chan_batch, 40);
 MEMBER(chan_batch, ops, 0, 8);
 MEMBER(chan_batch, nr, 8, 4);
 MEMBER(chan_batch, op_size, 12, 4);
@@ -106,68 +189,14 @@ MEMBER(chan_batch, deadline, 24, 8);
 MEMBER(chan_batch, index, 32, 4);
 MEMBER(chan_batch, reserved, 36, 4);
 
-LAYOUT(CHAN_IOC_QUERY == 0xC038D500U);
-LAYOUT(CHAN_IOC_CREATE == 0xC038D501U);
-LAYOUT(CHAN_IOC_REMOVE == 0xC008D502U);
-LAYOUT(CHAN_IOC_DERIVE == 0xC010D503U);
-LAYOUT(CHAN_IOC_STAT == 0xC0B0D504U);
-LAYOUT(CHAN_IOC_SHUTDOWN == 0x0000D505U);
-LAYOUT(CHAN_IOC_OP == 0xC078D506U);
-LAYOUT(CHAN_IOC_BATCH == 0xC028D507U);
-
-LAYOUT(CHAN_ABI_VERSION == 1);
-LAYOUT(CHAN_RIGHT_SEND == 1);
-LAYOUT(CHAN_RIGHT_RECV == 2);
-LAYOUT(CHAN_RIGHT_ADMIN == 4);
-LAYOUT(CHAN_HANGUP == 1);
-LAYOUT(CHAN_EPHEMERAL == 2);
-LAYOUT(CHAN_WORKQUEUE == 4);
-LAYOUT(CHAN_FIXED == 8);
-LAYOUT(CHAN_NAME_MAX == 63);
-LAYOUT(CHAN_CAP_MAX == 65536);
-LAYOUT(CHAN_MSG_MAX == 16777216);
-LAYOUT(CHAN_MSG_DEFAULT == 65536);
-LAYOUT(CHAN_BYTES_DEFAULT == 1048576);
-LAYOUT(CHAN_MSG_OVERHEAD == 256);
-LAYOUT(CHAN_MODE_DEFAULT == 0600);
-LAYOUT(CHAN_BATCH_MAX == 64);
-
-LAYOUT(CHAN_FEATURE_OP == 1);
-LAYOUT(CHAN_FEATURE_BATCH == 2);
-
-LAYOUT(CHAN_OP_SEND == 1);
-LAYOUT(CHAN_OP_RECV == 2);
-LAYOUT(CHAN_OP_SETTLE == 3);
-LAYOUT(CHAN_OP_CANCEL == 4);
-LAYOUT(CHAN_OP_WAIT == 5);
-
-LAYOUT(CHAN_NOWAIT == 1);
-LAYOUT(CHAN_PEEK == 2);
-LAYOUT(CHAN_AUTOACK == 4);
-LAYOUT(CHAN_BY_TAG == 8);
-
-LAYOUT(CHAN_UNTIL_QUEUED == 0);
-LAYOUT(CHAN_UNTIL_RECEIVED == 1);
-LAYOUT(CHAN_UNTIL_SETTLED == 2);
-
-LAYOUT(CHAN_DUTY_NONE == 0);
-LAYOUT(CHAN_DUTY_ACK == 1);
-LAYOUT(CHAN_DUTY_REPLY == 2);
-
-LAYOUT(CHAN_ON_DEATH_FAIL == 0);
-LAYOUT(CHAN_ON_DEATH_REDELIVER == 1);
-
-LAYOUT(CHAN_PRIO_MAX == 31);
-
-LAYOUT(CHAN_ACK == 1);
-LAYOUT(CHAN_REPLY == 2);
-LAYOUT(CHAN_REJECT == 3);
-LAYOUT(CHAN_RETURN == 4);
-
-LAYOUT(CHAN_STATE_WITHDRAWN == 0);
-LAYOUT(CHAN_STATE_QUEUED == 1);
-LAYOUT(CHAN_STATE_RECEIVED == 2);
-LAYOUT(CHAN_STATE_SETTLED == 3);
-LAYOUT(CHAN_STATE_ABANDONED == 4);
+VALUE(CHAN_IOC_MAGIC, 0xD5);
+IOCTL(CHAN_IOC_QUERY, 0x00, chan_query);
+IOCTL(CHAN_IOC_CREATE, 0x01, chan_create);
+IOCTL(CHAN_IOC_REMOVE, 0x02, chan_name);
+IOCTL(CHAN_IOC_DERIVE, 0x03, chan_derive);
+IOCTL(CHAN_IOC_STAT, 0x04, chan_stat);
+IOCTL_BARE(CHAN_IOC_SHUTDOWN, 0x05);
+IOCTL(CHAN_IOC_OP, 0x06, chan_op);
+IOCTL(CHAN_IOC_BATCH, 0x07, chan_batch);
 
 #endif /* ABI_LAYOUT_H */

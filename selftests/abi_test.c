@@ -3,8 +3,9 @@
  * The calling convention: the layout of records, what their size may be, and
  * which file has which ioctl.
  */
-#include "abi_layout.h"
 #include "records.h"
+
+#include "abi_layout.h"
 
 #define RECORD_MAX ((1U << _IOC_SIZEBITS) - 1)
 
