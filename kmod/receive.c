@@ -33,7 +33,7 @@ static u64 deadline_of(const struct receiving *receiving)
 	return receiving->call ? receiving->call->op.deadline : 0;
 }
 
-/* Called with the lock held. What was decided with a signal is not lost. */
+/* Called with the lock held, and dropped here. */
 static noinline int await_turn(struct receiving *receiving,
 			       struct chan_waiter *waiter)
 {
@@ -46,18 +46,12 @@ static noinline int await_turn(struct receiving *receiving,
 		waiter->tag = receiving->call->op.tag;
 	chan_flow_await(channel, waiter);
 	chan_wait_unlock(channel);
-	err = chan_wait_sleep(waiter, deadline_of(receiving));
-	if (err) {
-		spin_lock(&channel->lock);
-		if (!waiter->decided) {
-			chan_flow_leave(channel, waiter);
-			spin_unlock(&channel->lock);
-			return err;
-		}
-		spin_unlock(&channel->lock);
-		chan_wait_settle(waiter);
-	}
-	return waiter->result;
+	err = chan_wait_for_decision(channel, waiter, deadline_of(receiving));
+	if (!err)
+		return waiter->result;
+	chan_flow_leave(channel, waiter);
+	spin_unlock(&channel->lock);
+	return err;
 }
 
 static noinline struct chan_message *claim_in_turn(struct receiving *receiving)

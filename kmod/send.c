@@ -175,8 +175,7 @@ static int go(const struct sending *sending, struct chan_message *message,
 
 /*
  * @message is somebody else's by now, and perhaps gone, unless the lock is held
- * and @waiter not decided. Success wins over a signal that comes at the same
- * time.
+ * and @waiter not decided.
  */
 static int await_outcome(const struct sending *sending,
 			 struct chan_waiter *waiter,
@@ -185,14 +184,9 @@ static int await_outcome(const struct sending *sending,
 	struct chan_channel *channel = sending->endpoint->channel;
 	int err;
 
-	err = chan_wait_sleep(waiter, sending->answer.deadline);
-	if (err) {
-		spin_lock(&channel->lock);
-		if (!waiter->decided)
-			return go(sending, message, err);
-		spin_unlock(&channel->lock);
-		chan_wait_settle(waiter);
-	}
+	err = chan_wait_for_decision(channel, waiter, sending->answer.deadline);
+	if (err)
+		return go(sending, message, err);
 	if (waiter->state == CHAN_STATE_SETTLED)
 		return fetch(sending, waiter->message);
 	chan_supply_give(sending->endpoint, waiter->message);

@@ -47,7 +47,8 @@ static bool sleep_until(u64 deadline)
 					HRTIMER_MODE_ABS);
 }
 
-int chan_wait_sleep(struct chan_waiter *waiter, u64 deadline)
+/* 0: done; otherwise what came before that was seen. */
+static int wait_until_done(struct chan_waiter *waiter, u64 deadline)
 {
 	bool expired = false;
 	int err;
@@ -71,7 +72,8 @@ int chan_wait_sleep(struct chan_waiter *waiter, u64 deadline)
 	return err;
 }
 
-void chan_wait_settle(struct chan_waiter *waiter)
+/* Bounded by what a decider does between unlocking and waking. */
+static void wait_for_decider(struct chan_waiter *waiter)
 {
 	for (;;) {
 		set_current_state(TASK_UNINTERRUPTIBLE);
@@ -81,6 +83,21 @@ void chan_wait_settle(struct chan_waiter *waiter)
 		schedule();
 	}
 	__set_current_state(TASK_RUNNING);
+}
+
+int chan_wait_for_decision(struct chan_channel *channel,
+			   struct chan_waiter *waiter, u64 deadline)
+{
+	int err = wait_until_done(waiter, deadline);
+
+	if (!err)
+		return 0;
+	spin_lock(&channel->lock);
+	if (!waiter->decided)
+		return err;
+	spin_unlock(&channel->lock);
+	wait_for_decider(waiter);
+	return 0;
 }
 
 /*

@@ -81,22 +81,19 @@ void chan_wait_decide(struct chan_channel *channel, struct chan_waiter *waiter,
 		      int result);
 
 /**
- * chan_wait_sleep() - wait for a decision, a signal, a kill or a time
- * @waiter: known to a channel, whose lock the caller has dropped
+ * chan_wait_for_decision() - wait for a decision, a signal, a kill or a time
+ * @channel: that knows @waiter, and whose lock the caller has dropped
+ * @waiter: of the current task
  * @deadline: CLOCK_MONOTONIC nanoseconds; 0 is none
  *
- * Return: 0, decided and done; -ERESTARTSYS or -ETIMEDOUT: that came first, and
- * the caller has to find out under the lock whether it was decided meanwhile.
- */
-int chan_wait_sleep(struct chan_waiter *waiter, u64 deadline);
-
-/**
- * chan_wait_settle() - wait for whoever decided to let go
- * @waiter: decided
+ * A decision wins over whatever comes at the same time.
  *
- * Bounded by what a decider does between unlocking and waking.
+ * Return: 0, decided, and nobody else will touch @waiter any more; -ERESTARTSYS
+ * or -ETIMEDOUT: that came first, and **the lock is held**, so that the caller
+ * can leave before anybody decides.
  */
-void chan_wait_settle(struct chan_waiter *waiter);
+int chan_wait_for_decision(struct chan_channel *channel,
+			   struct chan_waiter *waiter, u64 deadline);
 
 /*
  * chan_poll: a poller adds itself to the wait queue, then takes the lock of
