@@ -28,8 +28,7 @@ static u8 leave(struct chan_channel *channel, struct chan_message *message,
 		return CHAN_STATE_ABANDONED;
 	}
 	chan_flow_orphan(channel, message);
-	return message->state == CHAN_MESSAGE_RECEIVED ? CHAN_STATE_RECEIVED :
-							 CHAN_STATE_QUEUED;
+	return chan_outcome_state(message);
 }
 
 u8 chan_leave_message(struct chan_channel *channel,

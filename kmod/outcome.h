@@ -52,6 +52,18 @@ void chan_outcome_resume(struct chan_message *message,
 void chan_outcome_forget(struct chan_message *message);
 
 /**
+ * chan_outcome_state() - how far a message got whose duty is not over
+ * @message: received before
+ *
+ * Return: CHAN_STATE_RECEIVED or, if it came back, CHAN_STATE_QUEUED.
+ */
+static inline u8 chan_outcome_state(const struct chan_message *message)
+{
+	return message->state == CHAN_MESSAGE_RECEIVED ? CHAN_STATE_RECEIVED :
+							 CHAN_STATE_QUEUED;
+}
+
+/**
  * chan_outcome_tell() - the operation that waits for the message is over
  * @channel: where
  * @message: with @sender, who is decided

@@ -124,8 +124,7 @@ static inline int finish_receipt(const struct receiving *receiving,
 					&over);
 	else if (!chan_flow_return(channel, message))
 		over = message;
-	if (over && chan_pool_give(&channel->pool, over))
-		over = NULL;
+	over = chan_supply_reclaim(channel, over);
 	chan_wait_unlock(channel);
 	if (over)
 		chan_message_destroy(over);

@@ -159,9 +159,7 @@ static int go(const struct sending *sending, struct chan_message *message,
 
 	lockdep_assert_held(&channel->lock);
 	if (may_come_back(message, err)) {
-		state = message->state == CHAN_MESSAGE_RECEIVED ?
-				CHAN_STATE_RECEIVED :
-				CHAN_STATE_QUEUED;
+		state = chan_outcome_state(message);
 		become_wait(sending->call, message);
 		chan_outcome_keep(message, false);
 	} else {

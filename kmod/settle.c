@@ -57,8 +57,7 @@ static int settle(struct chan_endpoint *endpoint,
 
 	spin_lock(&channel->lock);
 	err = chan_duty_settle(endpoint, settlement, &over);
-	if (over && chan_pool_give(&channel->pool, over))
-		over = NULL;
+	over = chan_supply_reclaim(channel, over);
 	chan_supply_refill(endpoint);
 	chan_wait_unlock(channel);
 	if (over)

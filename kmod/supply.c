@@ -26,14 +26,13 @@ void chan_supply_give(struct chan_endpoint *endpoint,
 		      struct chan_message *message)
 {
 	struct chan_channel *channel = endpoint->channel;
-	bool kept;
 
 	if (!message)
 		return;
 	spin_lock(&channel->lock);
-	kept = chan_pool_give(&channel->pool, message);
+	message = chan_supply_reclaim(channel, message);
 	chan_supply_refill(endpoint);
 	spin_unlock(&channel->lock);
-	if (!kept)
+	if (message)
 		chan_message_destroy(message);
 }

@@ -66,7 +66,22 @@ static inline void chan_supply_refill(struct chan_endpoint *endpoint)
 }
 
 /**
- * chan_supply_give() - a message has been used
+ * chan_supply_reclaim() - a message has been used
+ * @channel: for its pool; its lock held
+ * @message: that nobody else knows, or NULL
+ *
+ * Return: what the caller destroys after unlocking, or NULL.
+ */
+static inline struct chan_message *
+chan_supply_reclaim(struct chan_channel *channel, struct chan_message *message)
+{
+	if (message && chan_pool_give(&channel->pool, message))
+		return NULL;
+	return message;
+}
+
+/**
+ * chan_supply_give() - a message has been used, and the lock is free
  * @endpoint: by which
  * @message: that nobody else knows, or NULL; no lock held
  */
