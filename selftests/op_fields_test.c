@@ -604,25 +604,6 @@ TEST_F(way, nonblocking_file_does_not_matter)
 
 /* Room --------------------------------------------------------------------- */
 
-FIXTURE(field)
-{
-	int control;
-	struct ends ends;
-	char in[MSG_MAX];
-};
-
-FIXTURE_SETUP(field)
-{
-	self->control = open_control();
-	ASSERT_LE(0, self->control);
-	self->ends = (struct ends){ -1, -1, -1 };
-}
-
-FIXTURE_TEARDOWN_PARENT(field)
-{
-	names_sweep();
-}
-
 TEST_F(field, send_without_a_slot_waits_until_its_deadline)
 {
 	const __u8 untils[] = { CHAN_UNTIL_QUEUED, CHAN_UNTIL_RECEIVED };

@@ -180,25 +180,6 @@ TEST_F(way, message_can_be_withdrawn_while_a_peek_stalls)
 
 /* Large messages ------------------------------------------------------------- */
 
-FIXTURE(field)
-{
-	int control;
-	struct ends ends;
-	char in[MSG_MAX];
-};
-
-FIXTURE_SETUP(field)
-{
-	self->control = open_control();
-	ASSERT_LE(0, self->control);
-	self->ends = (struct ends){ -1, -1, -1 };
-}
-
-FIXTURE_TEARDOWN_PARENT(field)
-{
-	names_sweep();
-}
-
 /* How long messages are may decide how they are kept; the order it must not. */
 TEST_F(field, peek_leaves_the_order_of_large_messages)
 {

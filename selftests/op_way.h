@@ -2,7 +2,8 @@
 /*
  * Messages that owe nothing, on their way: a fixture with both ends of a
  * channel, whose variants are all in which such a message can be sent, with a
- * queue and without one, until QUEUED and until RECEIVED.
+ * queue and without one, until QUEUED and until RECEIVED; and one whose tests
+ * make the channel that they need.
  */
 #ifndef OP_WAY_H
 #define OP_WAY_H
@@ -105,6 +106,28 @@ static inline int way_end(FIXTURE_DATA(way) * self,
 	CHECK_EQ(self->nr, stat_now(self->ends.admin).totals_received);
 	self->nr = 0;
 	return nothing_is_left(self->ends.admin);
+}
+
+/* The channel is the test's own ------------------------------------------- */
+
+FIXTURE(field)
+{
+	int control;
+	struct ends ends;
+	char in[MSG_MAX];
+};
+
+FIXTURE_SETUP(field)
+{
+	self->control = open_control();
+	ASSERT_LE(0, self->control);
+	self->ends = (struct ends){ -1, -1, -1 };
+}
+
+FIXTURE_TEARDOWN(field)
+{
+	ends_close(&self->ends);
+	close(self->control);
 }
 
 #endif /* OP_WAY_H */
