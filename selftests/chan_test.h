@@ -23,6 +23,7 @@
 #include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -483,6 +484,26 @@ static inline int seconds_each(void)
 			usleep(1000);                        \
 		is_;                                         \
 	})
+
+/* The end of a child ------------------------------------------------- */
+
+/* Waits for it; 0 if it was as it should be. */
+static inline int child_ended(pid_t pid, bool killed)
+{
+	int status = -1;
+
+	if (!BECOMES(waitpid(pid, &status, WNOHANG) == pid))
+		return -ETIME;
+	return killed ? !WIFSIGNALED(status) : status;
+}
+
+static inline int child_kill(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	return child_ended(pid, true);
+}
+
+/* Endpoints ---------------------------------------------------------- */
 
 /* True when the channel has so many senders and receivers, or gets them. */
 static inline bool endpoints_are(int fd, __u32 senders, __u32 receivers)

@@ -357,22 +357,6 @@ static inline void holder_go(struct holder *holder)
 	(void)!write(holder->go[1], "\n", 1);
 }
 
-/* Waits for its end; 0 if it was as it should be. */
-static inline int child_ended(pid_t pid, bool killed)
-{
-	int status = -1;
-
-	if (!BECOMES(waitpid(pid, &status, WNOHANG) == pid))
-		return -ETIME;
-	return killed ? !WIFSIGNALED(status) : status;
-}
-
-static inline int child_kill(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	return child_ended(pid, true);
-}
-
 static inline int holder_kill(struct holder *holder)
 {
 	int ret = child_kill(holder->pid);

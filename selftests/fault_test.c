@@ -499,15 +499,6 @@ static pid_t stalled_child(int fd, bool writes)
 	return pid;
 }
 
-static bool dies(pid_t pid)
-{
-	int status;
-
-	kill(pid, SIGKILL);
-	return BECOMES(waitpid(pid, &status, WNOHANG) == pid) &&
-	       WIFSIGNALED(status);
-}
-
 TEST_F(wait, killed_receiver_leaves_the_message_to_the_next)
 {
 	struct chan_stat before;
@@ -519,7 +510,7 @@ TEST_F(wait, killed_receiver_leaves_the_message_to_the_next)
 	pid = stalled_child(self->ends.receiver, false);
 	ASSERT_LT(0, pid);
 	EXPECT_TRUE(is_unchanged(self->ends.admin, &before));
-	EXPECT_TRUE(dies(pid));
+	EXPECT_EQ(0, child_kill(pid));
 	EXPECT_TRUE(is_unchanged(self->ends.admin, &before));
 	for (int nr = 1; nr <= 3; nr++)
 		EXPECT_EQ(nr, take_now(self->ends.receiver));
@@ -534,7 +525,7 @@ TEST_F(wait, killed_receiver_leaves_the_message_to_one_that_waits)
 	ASSERT_LT(0, pid);
 	ASSERT_EQ(0, start_take(&self->first, self->ends.receiver));
 	ASSERT_TRUE(waiting_are(self->ends.admin, 0, 1));
-	EXPECT_TRUE(dies(pid));
+	EXPECT_EQ(0, child_kill(pid));
 	EXPECT_EQ(1, finish_take(&self->first));
 	EXPECT_EQ(1, stat_of(self->ends.admin).totals_received);
 }
@@ -545,7 +536,7 @@ TEST_F(wait, killed_sender_has_sent_nothing)
 	pid_t pid = stalled_child(self->ends.sender, true);
 
 	ASSERT_LT(0, pid);
-	EXPECT_TRUE(dies(pid));
+	EXPECT_EQ(0, child_kill(pid));
 	EXPECT_TRUE(is_unchanged(self->ends.admin, &before));
 	EXPECT_EQ(-EAGAIN, take_now(self->ends.receiver));
 }
@@ -679,7 +670,7 @@ TEST_F(meeting, killed_receiver_leaves_the_sender_waiting)
 	ASSERT_TRUE(waiting_are(self->ends.admin, 1, 0));
 	pid = stalled_child(self->ends.receiver, false);
 	ASSERT_LT(0, pid);
-	EXPECT_TRUE(dies(pid));
+	EXPECT_EQ(0, child_kill(pid));
 	EXPECT_TRUE(waiting_are(self->ends.admin, 1, 0));
 	EXPECT_FALSE(self->writer.done);
 	EXPECT_EQ(1, take(self->ends.receiver));

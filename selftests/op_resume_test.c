@@ -388,23 +388,13 @@ TEST_F(resume, signals_do_not_move_the_deadline)
 
 /* Killed ------------------------------------------------------------------ */
 
-static int dies(pid_t pid)
-{
-	int status;
-
-	kill(pid, SIGKILL);
-	CHECK_EQ(1, BECOMES(waitpid(pid, &status, WNOHANG) == pid));
-	CHECK_EQ(1, WIFSIGNALED(status));
-	return 0;
-}
-
 static int killed(struct scene *s, bool own)
 {
 	s->forks = true;
 	s->own = own;
 	CHECK_EQ(0, scene_open(s));
 	CHECK_EQ(own ? 2 : 1, stat_now(s->ends.admin).senders);
-	CHECK_EQ(0, dies(s->child));
+	CHECK_EQ(0, child_kill(s->child));
 	CHECK_EQ(1, endpoints_are(s->ends.admin, 1, 1));
 	if (was_received(s->place))
 		CHECK_EQ(0, expect_unheard(s));
@@ -463,7 +453,7 @@ static int killed_with_its_answer(struct scene *s, bool own)
 	CHECK_EQ(1, read(told[0], &byte, 1));
 	CHECK_EQ(0, stat_now(s->ends.admin).unsettled);
 	CHECK_EQ(0, stat_now(s->ends.admin).bytes);
-	CHECK_EQ(0, dies(pid));
+	CHECK_EQ(0, child_kill(pid));
 	close(told[0]);
 	CHECK_EQ(1, endpoints_are(s->ends.admin, 1, 1));
 	CHECK_EQ(-ESTALE, scene_settle(s));
@@ -489,14 +479,12 @@ static int left_its_outcome(struct scene *s, bool own)
 {
 	struct chan_op op;
 	char reply[sizeof(ANSWER)] = {};
-	int status;
 
 	s->forks = true;
 	s->own = own;
 	CHECK_EQ(0, scene_open(s));
 	kill(s->child, SIGUSR1);
-	CHECK_EQ(1, BECOMES(waitpid(s->child, &status, WNOHANG) == s->child));
-	CHECK_EQ(0, status);
+	CHECK_EQ(0, child_ended(s->child, false));
 	CHECK_EQ(-EINTR, s->send.result);
 	CHECK_EQ(CHAN_OP_WAIT, s->send.op.code);
 	CHECK_EQ(1, endpoints_are(s->ends.admin, 1, 1));
@@ -542,8 +530,7 @@ static int stopped_and_continued(struct scene *s)
 	kill(s->child, SIGCONT);
 	if (!was_received(s->place))
 		CHECK_EQ(0, scene_go_on(s));
-	CHECK_EQ(1, BECOMES(waitpid(s->child, &status, WNOHANG) == s->child));
-	CHECK_EQ(0, status);
+	CHECK_EQ(0, child_ended(s->child, false));
 	CHECK_EQ(0, expect_good(s, s->send.result, &s->send.op));
 	return scene_is_over(s);
 }

@@ -275,7 +275,6 @@ static pid_t child_receives(int (*open)(struct stall *stall), int fd)
 TEST_F(stall, receiver_that_is_killed_there_has_not_received)
 {
 	struct chan_stat before, after;
-	int status;
 	__u64 token;
 	pid_t pid;
 
@@ -284,8 +283,7 @@ TEST_F(stall, receiver_that_is_killed_there_has_not_received)
 	before = stat_now(self->ends.admin);
 	pid = child_receives(variant->open, self->ends.receiver);
 	ASSERT_LT(0, pid);
-	kill(pid, SIGKILL);
-	EXPECT_TRUE(BECOMES(waitpid(pid, &status, WNOHANG) == pid));
+	EXPECT_EQ(0, child_kill(pid));
 	after = stat_now(self->ends.admin);
 	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
 	EXPECT_FALSE(self->send.over);
