@@ -470,33 +470,14 @@ TEST_F(wait, shutdown_comes_when_the_last_is_received)
 
 /* Killed where they are stalled ------------------------------------------- */
 
-/* A child that is stalled in a read or write when this returns; or -1. */
-static pid_t stalled_child(int fd, bool writes)
+static void read_into(int fd, void *page)
 {
-	int told[2];
-	pid_t pid;
-	char c;
+	take_bytes(fd, page, 4);
+}
 
-	if (pipe(told))
-		return -1;
-	pid = fork();
-	if (!pid) {
-		struct stall stall;
-		struct stall_teller teller = { &stall, told[1] };
-
-		if (stall_open(&stall) || stall_tell(&teller))
-			_exit(1);
-		if (writes)
-			put_bytes(fd, stall.page, 4);
-		else
-			take_bytes(fd, stall.page, 4);
-		_exit(1);
-	}
-	close(told[1]);
-	if (read(told[0], &c, 1) != 1)
-		pid = -1;
-	close(told[0]);
-	return pid;
+static void write_from(int fd, void *page)
+{
+	put_bytes(fd, page, 4);
 }
 
 TEST_F(wait, killed_receiver_leaves_the_message_to_the_next)
@@ -507,7 +488,7 @@ TEST_F(wait, killed_receiver_leaves_the_message_to_the_next)
 	for (int nr = 1; nr <= 3; nr++)
 		ASSERT_EQ(0, put(self->ends.sender, nr));
 	before = stat_of(self->ends.admin);
-	pid = stalled_child(self->ends.receiver, false);
+	pid = stalled_child(stall_open, read_into, self->ends.receiver);
 	ASSERT_LT(0, pid);
 	EXPECT_TRUE(is_unchanged(self->ends.admin, &before));
 	EXPECT_EQ(0, child_kill(pid));
@@ -521,7 +502,7 @@ TEST_F(wait, killed_receiver_leaves_the_message_to_one_that_waits)
 	pid_t pid;
 
 	ASSERT_EQ(0, put(self->ends.sender, 1));
-	pid = stalled_child(self->ends.receiver, false);
+	pid = stalled_child(stall_open, read_into, self->ends.receiver);
 	ASSERT_LT(0, pid);
 	ASSERT_EQ(0, start_take(&self->first, self->ends.receiver));
 	ASSERT_TRUE(waiting_are(self->ends.admin, 0, 1));
@@ -533,7 +514,7 @@ TEST_F(wait, killed_receiver_leaves_the_message_to_one_that_waits)
 TEST_F(wait, killed_sender_has_sent_nothing)
 {
 	struct chan_stat before = stat_of(self->ends.admin);
-	pid_t pid = stalled_child(self->ends.sender, true);
+	pid_t pid = stalled_child(stall_open, write_from, self->ends.sender);
 
 	ASSERT_LT(0, pid);
 	EXPECT_EQ(0, child_kill(pid));
@@ -668,7 +649,7 @@ TEST_F(meeting, killed_receiver_leaves_the_sender_waiting)
 
 	ASSERT_EQ(0, start_put(&self->writer, self->ends.sender, 1));
 	ASSERT_TRUE(waiting_are(self->ends.admin, 1, 0));
-	pid = stalled_child(self->ends.receiver, false);
+	pid = stalled_child(stall_open, read_into, self->ends.receiver);
 	ASSERT_LT(0, pid);
 	EXPECT_EQ(0, child_kill(pid));
 	EXPECT_TRUE(waiting_are(self->ends.admin, 1, 0));

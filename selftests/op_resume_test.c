@@ -421,40 +421,31 @@ TEST_F_TIMEOUT(resume, killed_sharer_of_an_endpoint_leaves_nothing, 60)
 
 /* Answered, and killed before it could take the answer. */
 
-static void call_into_a_stall(int fd, int told)
+static void call_into(int fd, void *page)
 {
-	struct stall stall;
-	struct stall_teller teller = { &stall, told };
-	struct chan_op op;
 	int nr = 1;
 
-	if (stall_open(&stall) || stall_tell(&teller))
-		_exit(2);
-	op = op_call(&nr, sizeof(nr), stall.page, sizeof(ANSWER));
-	run(fd, &op);
-	_exit(1);
+	run_once(fd, op_call(&nr, sizeof(nr), page, sizeof(ANSWER)));
+}
+
+static void call_into_by_its_own(int admin, void *page)
+{
+	call_into(derive(admin, CHAN_RIGHT_SEND), page);
 }
 
 static int killed_with_its_answer(struct scene *s, bool own)
 {
-	int told[2];
-	char byte;
-	pid_t pid;
+	struct stall_child child;
 
-	CHECK_EQ(0, pipe(told));
 	CHECK_EQ(0, scene_ends(s));
-	pid = fork();
-	if (!pid)
-		call_into_a_stall(own ? derive(s->ends.admin, CHAN_RIGHT_SEND) :
-					s->ends.sender,
-				  told[1]);
-	close(told[1]);
+	CHECK_EQ(0, stall_child_start(&child, stall_open,
+				      own ? call_into_by_its_own : call_into,
+				      own ? s->ends.admin : s->ends.sender));
 	CHECK_EQ(0, scene_go_on(s));
-	CHECK_EQ(1, read(told[0], &byte, 1));
+	CHECK_EQ(1, stall_child_reached(&child));
 	CHECK_EQ(0, stat_now(s->ends.admin).unsettled);
 	CHECK_EQ(0, stat_now(s->ends.admin).bytes);
-	CHECK_EQ(0, child_kill(pid));
-	close(told[0]);
+	CHECK_EQ(0, child_kill(child.pid));
 	CHECK_EQ(1, endpoints_are(s->ends.admin, 1, 1));
 	CHECK_EQ(-ESTALE, scene_settle(s));
 	/* Nor is the answer kept for one who is no more; the ids are small. */

@@ -246,30 +246,9 @@ TEST_F(stall, buffer_that_never_comes_leaves_the_message_first)
 	EXPECT_EQ(0, expect_over(self, 2));
 }
 
-/* A child that is stalled in a receive when this returns; or -1. */
-static pid_t child_receives(int (*open)(struct stall *stall), int fd)
+static void receive_into(int fd, void *page)
 {
-	int told[2];
-	pid_t pid;
-	char byte;
-
-	if (pipe(told))
-		return -1;
-	pid = fork();
-	if (!pid) {
-		struct stall stall;
-		struct stall_teller teller = { &stall, told[1] };
-
-		if (open(&stall) || stall_tell(&teller))
-			_exit(1);
-		run_once(fd, op_recv(stall.page, 64));
-		_exit(1);
-	}
-	close(told[1]);
-	if (read(told[0], &byte, 1) != 1)
-		pid = -1;
-	close(told[0]);
-	return pid;
+	run_once(fd, op_recv(page, 64));
 }
 
 TEST_F(stall, receiver_that_is_killed_there_has_not_received)
@@ -281,7 +260,7 @@ TEST_F(stall, receiver_that_is_killed_there_has_not_received)
 	ASSERT_EQ(0, start_call(self, &self->nr, self->reply));
 	ASSERT_TRUE(STAT_BECOMES(self->ends.admin, queued, 1));
 	before = stat_now(self->ends.admin);
-	pid = child_receives(variant->open, self->ends.receiver);
+	pid = stalled_child(variant->open, receive_into, self->ends.receiver);
 	ASSERT_LT(0, pid);
 	EXPECT_EQ(0, child_kill(pid));
 	after = stat_now(self->ends.admin);

@@ -296,28 +296,6 @@ static inline bool stall_reached(struct stall *stall)
 	       msg.event == UFFD_EVENT_PAGEFAULT;
 }
 
-/* For a child, which will be killed there: it tells by a byte. */
-struct stall_teller {
-	struct stall *stall;
-	int fd;
-};
-
-static inline void *stall_tell_when_reached(void *arg)
-{
-	struct stall_teller *teller = arg;
-
-	if (stall_reached(teller->stall))
-		(void)!write(teller->fd, "", 1);
-	return NULL;
-}
-
-static inline int stall_tell(struct stall_teller *teller)
-{
-	pthread_t thread;
-
-	return -pthread_create(&thread, NULL, stall_tell_when_reached, teller);
-}
-
 static inline void stall_copy(struct stall *stall, const void *bytes,
 			      size_t len)
 {
@@ -380,6 +358,82 @@ static inline void stall_close(struct stall *stall)
 	waitpid(stall->server, NULL, 0);
 	close(stall->reached);
 	close(stall->release);
+}
+
+/* Children, which will be killed where they are stalled -------------------- */
+
+/* A thread of the child tells by a byte that the other one is stalled. */
+struct stall_teller {
+	struct stall *stall;
+	int fd;
+};
+
+static inline void *stall_tell(void *arg)
+{
+	struct stall_teller *teller = arg;
+
+	if (stall_reached(teller->stall))
+		(void)!write(teller->fd, "", 1);
+	return NULL;
+}
+
+/* What the child does with its page. */
+typedef void stall_touch_fn(int fd, void *page);
+
+struct stall_child {
+	pid_t pid;
+	int told;
+};
+
+static inline void stall_child_main(int (*open)(struct stall *stall),
+				    stall_touch_fn *touch, int fd, int told)
+{
+	struct stall stall;
+	struct stall_teller teller = { &stall, told };
+	pthread_t thread;
+
+	if (open(&stall) || pthread_create(&thread, NULL, stall_tell, &teller))
+		_exit(1);
+	touch(fd, stall.page);
+	_exit(1);
+}
+
+static inline int stall_child_start(struct stall_child *child,
+				    int (*open)(struct stall *stall),
+				    stall_touch_fn *touch, int fd)
+{
+	int told[2];
+
+	if (pipe(told))
+		return -errno;
+	child->pid = fork();
+	if (!child->pid)
+		stall_child_main(open, touch, fd, told[1]);
+	close(told[1]);
+	child->told = told[0];
+	return child->pid < 0 ? -EAGAIN : 0;
+}
+
+/* Once it is stalled; false if it never will be. */
+static inline bool stall_child_reached(struct stall_child *child)
+{
+	char byte;
+	bool reached = read(child->told, &byte, 1) == 1;
+
+	close(child->told);
+	return reached;
+}
+
+/* A child that is stalled when this returns; or -1. */
+static inline pid_t stalled_child(int (*open)(struct stall *stall),
+				  stall_touch_fn *touch, int fd)
+{
+	struct stall_child child;
+
+	if (stall_child_start(&child, open, touch, fd) ||
+	    !stall_child_reached(&child))
+		return -1;
+	return child.pid;
 }
 
 #endif /* STALL_H */
