@@ -274,11 +274,22 @@ TEST_F(stall, receiver_that_is_killed_there_has_not_received)
 
 /* The reply, where it comes from -------------------------------------------- */
 
+/* A call is received, and the answer to it does not come. */
 static int start_reply(struct running *settle, FIXTURE_DATA(stall) * self,
-		       __u64 token)
+		       __u64 *token)
 {
+	CHECK_EQ(0, start_call(self, &self->nr, self->reply));
+	CHECK_EQ(0, receive_call(self, token));
 	return op_start(settle, self->ends.receiver,
-			op_reply(token, self->stall.page, sizeof(ANSWER)));
+			op_reply(*token, self->stall.page, sizeof(ANSWER)));
+}
+
+static int stall_reply(struct running *settle, FIXTURE_DATA(stall) * self,
+		       __u64 *token)
+{
+	CHECK_EQ(0, start_reply(settle, self, token));
+	CHECK_EQ(1, stall_reached(&self->stall));
+	return 0;
 }
 
 TEST_F_TIMEOUT(stall, reply_of_a_settle, STORM_TIMEOUT(1))
@@ -287,9 +298,7 @@ TEST_F_TIMEOUT(stall, reply_of_a_settle, STORM_TIMEOUT(1))
 	__u64 token;
 
 	PASS_BEFORE();
-	ASSERT_EQ(0, start_call(self, &self->nr, self->reply));
-	ASSERT_EQ(0, receive_call(self, &token));
-	ASSERT_EQ(0, start_reply(&settle, self, token));
+	ASSERT_EQ(0, start_reply(&settle, self, &token));
 	PASS_MEANWHILE();
 	EXPECT_EQ(1, stat_now(self->ends.admin).unsettled);
 	EXPECT_FALSE(self->send.over);
@@ -306,10 +315,7 @@ TEST_F(stall, reply_that_never_comes_leaves_the_duty_open)
 	struct running settle;
 	__u64 token;
 
-	ASSERT_EQ(0, start_call(self, &self->nr, self->reply));
-	ASSERT_EQ(0, receive_call(self, &token));
-	ASSERT_EQ(0, start_reply(&settle, self, token));
-	ASSERT_TRUE(stall_reached(&self->stall));
+	ASSERT_EQ(0, stall_reply(&settle, self, &token));
 	stall_fail(&self->stall);
 	EXPECT_EQ(-EFAULT, op_ends(&settle));
 	EXPECT_EQ(1, stat_now(self->ends.admin).unsettled);
@@ -324,10 +330,7 @@ TEST_F(stall, caller_can_leave_while_its_reply_is_stalled)
 	struct running settle;
 	__u64 token;
 
-	ASSERT_EQ(0, start_call(self, &self->nr, self->reply));
-	ASSERT_EQ(0, receive_call(self, &token));
-	ASSERT_EQ(0, start_reply(&settle, self, token));
-	ASSERT_TRUE(stall_reached(&self->stall));
+	ASSERT_EQ(0, stall_reply(&settle, self, &token));
 	EXPECT_EQ(0, run_once(self->ends.sender, op_cancel(self->send.op.id)));
 	EXPECT_EQ(-ECANCELED, op_ends(&self->send));
 	EXPECT_EQ(CHAN_STATE_ABANDONED, self->send.op.state);
@@ -346,10 +349,7 @@ TEST_F(stall, duty_is_settled_once_while_a_reply_is_stalled)
 	__u64 token;
 	int rejected, replied, told;
 
-	ASSERT_EQ(0, start_call(self, &self->nr, self->reply));
-	ASSERT_EQ(0, receive_call(self, &token));
-	ASSERT_EQ(0, start_reply(&settle, self, token));
-	ASSERT_TRUE(stall_reached(&self->stall));
+	ASSERT_EQ(0, stall_reply(&settle, self, &token));
 	rejected = run_once(self->ends.receiver, op_reject(token, ENOLINK));
 	stall_end(&self->stall, ANSWER, sizeof(ANSWER));
 	replied = op_ends(&settle);
