@@ -11,9 +11,9 @@
  * has is abandoned, and a task or work goes on.
  */
 #include <liburing.h>
-#include <sys/socket.h>
 
 #include "duties.h"
+#include "passing.h"
 #include "stall.h"
 
 /* What the sender is told, and who gets the message next ---------------------- */
@@ -714,60 +714,16 @@ TEST_F(reference, killed_process_takes_its_ring_along)
 
 /* In flight inside a socket. */
 
-union control_data {
-	struct cmsghdr align;
-	char space[CMSG_SPACE(sizeof(int))];
-};
-
-static int socket_put(int socket, int fd)
-{
-	union control_data control = {};
-	struct iovec vec = { "x", 1 };
-	struct msghdr msg = {
-		.msg_iov = &vec,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
-
-	head->cmsg_level = SOL_SOCKET;
-	head->cmsg_type = SCM_RIGHTS;
-	head->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(head), &fd, sizeof(fd));
-	return sendmsg(socket, &msg, 0) == 1 ? 0 : -errno;
-}
-
-static int socket_take(int socket)
-{
-	union control_data control = {};
-	char c;
-	struct iovec vec = { &c, 1 };
-	struct msghdr msg = {
-		.msg_iov = &vec,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	int fd;
-
-	if (recvmsg(socket, &msg, MSG_CMSG_CLOEXEC) != 1 ||
-	    !CMSG_FIRSTHDR(&msg))
-		return -EIO;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
-	return fd;
-}
-
 TEST_F(reference, descriptor_in_flight_keeps_it_alive)
 {
 	int sockets[2], fd;
 
 	ASSERT_EQ(1, receive(self->fd, &self->received));
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
-	ASSERT_EQ(0, socket_put(sockets[0], self->fd));
+	ASSERT_EQ(0, send_fd(sockets[0], self->fd));
 	close(self->fd);
 	EXPECT_EQ(0, is_alive(self));
-	fd = socket_take(sockets[1]);
+	fd = receive_fd(sockets[1]);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, is_alive(self));
 	EXPECT_EQ(0, is_settled_by(self, fd));
@@ -782,7 +738,7 @@ TEST_F(reference, end_of_the_socket_takes_along_what_is_in_flight)
 
 	ASSERT_EQ(1, receive(self->fd, &self->received));
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
-	ASSERT_EQ(0, socket_put(sockets[0], self->fd));
+	ASSERT_EQ(0, send_fd(sockets[0], self->fd));
 	close(self->fd);
 	close(sockets[0]);
 	EXPECT_EQ(0, is_alive(self));

@@ -5,9 +5,7 @@
  * the next channel of this name; EPHEMERAL names go with the creator's
  * endpoint, before its last close returns; the module is pinned meanwhile.
  */
-#include "chan_test.h"
-
-#include <sys/socket.h>
+#include "passing.h"
 
 #define NAME T "remove"
 
@@ -68,51 +66,21 @@ static int remove_without_admin(void *arg)
 static int open_control_in_child(void *arg)
 {
 	int *pair = arg;
-	union {
-		char buf[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} u = {};
-	char byte = 0;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = u.buf,
-		.msg_controllen = sizeof(u.buf),
-	};
 	int fd = open_control();
 
-	if (fd < 0)
-		return fd;
-	u.align.cmsg_level = SOL_SOCKET;
-	u.align.cmsg_type = SCM_RIGHTS;
-	u.align.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&u.align), &fd, sizeof(fd));
-	return sendmsg(pair[1], &msg, 0) == 1 ? 0 : -errno;
+	return fd < 0 ? fd : send_fd(pair[1], fd);
 }
 
 /* A control file that @uid has opened, in this process. */
 static int control_of(uid_t uid)
 {
-	union {
-		char buf[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} u = {};
-	char byte;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = u.buf,
-		.msg_controllen = sizeof(u.buf),
-	};
-	int pair[2], fd = -1;
+	int pair[2], fd;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
 		return -errno;
-	if (!as_user(uid, open_control_in_child, pair) &&
-	    recvmsg(pair[0], &msg, MSG_CMSG_CLOEXEC) == 1)
-		memcpy(&fd, CMSG_DATA(&u.align), sizeof(fd));
+	fd = as_user(uid, open_control_in_child, pair);
+	if (!fd)
+		fd = receive_fd(pair[0]);
 	close(pair[0]);
 	close(pair[1]);
 	return fd;

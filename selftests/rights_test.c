@@ -5,9 +5,7 @@
  * with the descriptor, to other users too, and STAT counts each endpoint
  * once, however many descriptors it has.
  */
-#include "chan_test.h"
-
-#include <sys/socket.h>
+#include "passing.h"
 
 #define S CHAN_RIGHT_SEND
 #define R CHAN_RIGHT_RECV
@@ -232,53 +230,10 @@ TEST_F(rights, channel_lives_as_long_as_any_endpoint)
 
 /* Passing descriptors to another user: @pair[0] receives what was sent. */
 
-union rights_space {
-	char buf[CMSG_SPACE(sizeof(int))];
-	struct cmsghdr header;
-};
-
-static int pass(int socket, int fd)
-{
-	union rights_space u = { .header = {
-					 .cmsg_len = CMSG_LEN(sizeof(int)),
-					 .cmsg_level = SOL_SOCKET,
-					 .cmsg_type = SCM_RIGHTS,
-				 } };
-	struct iovec iov = { .iov_base = "", .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = u.buf,
-		.msg_controllen = sizeof(u.buf),
-	};
-
-	memcpy(CMSG_DATA(&u.header), &fd, sizeof(fd));
-	return sendmsg(socket, &msg, 0) == 1 ? 0 : -errno;
-}
-
-static int take(int socket)
-{
-	union rights_space u = {};
-	char byte;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = u.buf,
-		.msg_controllen = sizeof(u.buf),
-	};
-	int fd;
-
-	if (recvmsg(socket, &msg, MSG_CMSG_CLOEXEC) != 1)
-		return -errno;
-	memcpy(&fd, CMSG_DATA(&u.header), sizeof(fd));
-	return fd;
-}
-
 static int use_passed(void *arg)
 {
 	int *pair = arg;
-	int sender = take(pair[0]), admin = take(pair[0]);
+	int sender = receive_fd(pair[0]), admin = receive_fd(pair[0]);
 	struct chan_stat s;
 
 	CHECK_EQ(1, sender >= 0 && admin >= 0);
@@ -302,8 +257,8 @@ TEST_F(rights, passed_descriptors_keep_their_rights)
 	int pair[2];
 
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-	ASSERT_EQ(0, pass(pair[1], sender));
-	ASSERT_EQ(0, pass(pair[1], self->admin));
+	ASSERT_EQ(0, send_fd(pair[1], sender));
+	ASSERT_EQ(0, send_fd(pair[1], self->admin));
 	close(sender);
 	/* On its way it is as alive as anywhere. */
 	EXPECT_TRUE(endpoints_are(self->admin, 2, 1));
@@ -320,7 +275,7 @@ TEST_F(rights, descriptor_in_flight_dies_with_its_socket)
 	int pair[2];
 
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-	ASSERT_EQ(0, pass(pair[1], sender));
+	ASSERT_EQ(0, send_fd(pair[1], sender));
 	close(sender);
 	close(pair[1]);
 	EXPECT_TRUE(endpoints_are(self->admin, 2, 1));

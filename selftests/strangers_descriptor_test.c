@@ -5,11 +5,11 @@
  * Each body runs over a pipe, a FIFO and both sorts of channel; where a channel
  * is meant to differ, the test says so.
  */
+#include "passing.h"
 #include "strangers.h"
 
 #include <signal.h>
 #include <sys/select.h>
-#include <sys/socket.h>
 
 /* clang-format off */
 FIXTURE(descriptor) {
@@ -297,48 +297,6 @@ TEST_F(descriptor, fdinfo_can_be_read_by_another_process)
 }
 
 /* Passing it on -------------------------------------------------------- */
-
-union control_message {
-	char bytes[CMSG_SPACE(sizeof(int))];
-	struct cmsghdr head;
-};
-
-static int send_fd(int sock, int fd)
-{
-	union control_message c = {};
-	struct iovec iov = { .iov_base = "f", .iov_len = 1 };
-	struct msghdr m = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = c.bytes,
-		.msg_controllen = sizeof(c.bytes),
-	};
-
-	c.head.cmsg_level = SOL_SOCKET;
-	c.head.cmsg_type = SCM_RIGHTS;
-	c.head.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&c.head), &fd, sizeof(fd));
-	return sendmsg(sock, &m, 0) == 1 ? 0 : -errno;
-}
-
-static int receive_fd(int sock)
-{
-	union control_message c = {};
-	char byte;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr m = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = c.bytes,
-		.msg_controllen = sizeof(c.bytes),
-	};
-	int fd;
-
-	if (recvmsg(sock, &m, MSG_CMSG_CLOEXEC) != 1 || !m.msg_controllen)
-		return -errno;
-	memcpy(&fd, CMSG_DATA(&c.head), sizeof(fd));
-	return fd;
-}
 
 /* A child sends the writing end and exits; then it is nowhere but on its way. */
 static int put_on_its_way(struct ends *e, int sockets[2])
