@@ -259,6 +259,43 @@ static inline void names_sweep(void)
 		close(control);
 }
 
+/* Those of the kernel, which hold one value. */
+static inline long long file_number(const char *path)
+{
+	long long value = -ENOENT;
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return -errno;
+	if (fscanf(f, "%lld", &value) != 1)
+		value = -EINVAL;
+	fclose(f);
+	return value;
+}
+
+/* As a shell does; 0, or why not. */
+static inline int write_text(const char *path, const char *text)
+{
+	int fd = open_path(path, O_WRONLY | O_TRUNC);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = write(fd, text, strlen(text));
+	n = n < 0 ? -errno : 0;
+	close(fd);
+	return n;
+}
+
+/* The system call that a task sleeps in; negative if it does not. */
+static inline long long sleeps_in(pid_t tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+	return file_number(path);
+}
+
 /* No descriptor is left after this; what is open goes on. */
 static inline void exhaust_fds(struct rlimit *old)
 {
@@ -403,19 +440,6 @@ static inline int call_open_shut_down(void *arg)
 
 /* The module --------------------------------------------------------- */
 
-static inline long long file_number(const char *path)
-{
-	long long value = -ENOENT;
-	FILE *f = fopen(path, "re");
-
-	if (!f)
-		return -errno;
-	if (fscanf(f, "%lld", &value) != 1)
-		value = -EINVAL;
-	fclose(f);
-	return value;
-}
-
 static inline long long get_parameter(const char *name)
 {
 	char path[PATH_MAX];
@@ -427,17 +451,9 @@ static inline long long get_parameter(const char *name)
 static inline int set_parameter_text(const char *name, const char *text)
 {
 	char path[PATH_MAX];
-	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof(path), "/sys/module/chan/parameters/%s", name);
-	fd = open_path(path, O_WRONLY);
-	if (fd < 0)
-		return fd;
-	n = write(fd, text, strlen(text));
-	n = n < 0 ? -errno : 0;
-	close(fd);
-	return n;
+	return write_text(path, text);
 }
 
 static inline int set_parameter(const char *name, unsigned long long value)

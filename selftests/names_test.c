@@ -283,15 +283,14 @@ static int owner_seen(void *arg)
 static int owner_seen_mapped(void *arg)
 {
 	char map[64];
-	int fd;
+	int err;
 
 	if (unshare(CLONE_NEWUSER))
 		return -EPROTO;
-	fd = open_path("/proc/self/uid_map", O_WRONLY);
 	snprintf(map, sizeof(map), "7 %d 1", ALICE);
-	if (write(fd, map, strlen(map)) < 0)
-		return -errno;
-	close(fd);
+	err = write_text("/proc/self/uid_map", map);
+	if (err)
+		return err;
 	return owner_seen(arg);
 }
 

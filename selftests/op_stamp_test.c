@@ -181,18 +181,6 @@ static int overflow_id(const char *kind)
 	return file_number(path);
 }
 
-static int write_text(const char *path, const char *text)
-{
-	int fd = open_path(path, O_WRONLY), err = 0;
-
-	if (fd < 0)
-		return fd;
-	if (write(fd, text, strlen(text)) < 0)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
 struct elsewhere {
 	int receiver;
 	int waits[2]; /* a pipe: the maps are written */

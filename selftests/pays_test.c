@@ -366,19 +366,6 @@ TEST_F_TIMEOUT(room, is_never_exceeded, STORM_TIMEOUT(1))
 #define CGROUPS "/sys/fs/cgroup"
 #define CGROUP	CGROUPS "/chan-pays"
 
-static int write_text(const char *path, const char *text)
-{
-	int fd = open_path(path, O_WRONLY);
-	ssize_t n;
-
-	if (fd < 0)
-		return fd;
-	n = write(fd, text, strlen(text));
-	n = n < 0 ? -errno : 0;
-	close(fd);
-	return n;
-}
-
 /* A group whose memory is counted; the errno if that is not to be had here. */
 static int cgroup_make(void)
 {

@@ -26,18 +26,6 @@ static bool read_text(const char *path, char *text, size_t size)
 	return len == 0;
 }
 
-static bool write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC);
-	ssize_t len;
-
-	if (fd < 0)
-		return false;
-	len = write(fd, text, strlen(text));
-	close(fd);
-	return len == (ssize_t)strlen(text);
-}
-
 FIXTURE(show)
 {
 	int control;
@@ -221,8 +209,8 @@ FIXTURE_SETUP(trace)
 	line = strstr(text, "chan-channel:");
 	ASSERT_NE(NULL, line);
 	self->channel = strtoull(line + strlen("chan-channel:"), NULL, 10);
-	ASSERT_TRUE(write_text(TRACING "trace", ""));
-	ASSERT_TRUE(write_text(TRACING "events/chan/enable", "1"));
+	ASSERT_EQ(0, write_text(TRACING "trace", ""));
+	ASSERT_EQ(0, write_text(TRACING "events/chan/enable", "1"));
 }
 
 FIXTURE_TEARDOWN_PARENT(trace)

@@ -270,18 +270,6 @@ TEST_F(waiting, stopped_does_not_stand_in_the_way_and_goes_on)
 
 #define CGROUP "/sys/fs/cgroup/chan-test"
 
-static int write_text(const char *path, const char *text)
-{
-	int fd = open_path(path, O_WRONLY);
-	int ret;
-
-	if (fd < 0)
-		return fd;
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 static bool is_frozen(void)
 {
 	char text[128] = {};

@@ -171,15 +171,4 @@ static inline int fill(int fd)
 	return err == -EAGAIN ? nr : err;
 }
 
-/* States --------------------------------------------------------------- */
-
-/* True if the task sleeps in system call @nr, or soon does. */
-static inline bool sleeps_in(pid_t tid, long nr)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
-	return BECOMES(file_number(path) == nr);
-}
-
 #endif /* STRANGERS_H */

@@ -92,7 +92,7 @@ TEST_F(descriptor, both_ends_in_both_processes_are_one_queue)
 		get(self->e.in, self->buf, sizeof(self->buf));
 		_exit(strcmp(TEXT, self->buf) || put(self->e.out, "back") != 4);
 	}
-	ASSERT_TRUE(sleeps_in(pid, SYS_read));
+	ASSERT_TRUE(BECOMES(sleeps_in(pid) == SYS_read));
 	PUTS(self->e.out);
 	EXPECT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);

@@ -80,11 +80,11 @@ static bool start(FIXTURE_DATA(waiting) * self, void *(*fn)(void *), int fd,
 	self->nr = nr;
 	if (pthread_create(&self->thread, NULL, fn, &self->w))
 		return false;
-	return BECOMES(self->w.tid) && sleeps_in(self->w.tid, nr);
+	return BECOMES(self->w.tid && sleeps_in(self->w.tid) == nr);
 }
 
 #define START(name, fd, nr) ASSERT_TRUE(start(self, wait_in_##name, fd, nr))
-#define STILL_WAITS()	    EXPECT_TRUE(sleeps_in(self->w.tid, self->nr))
+#define STILL_WAITS()	    EXPECT_TRUE(BECOMES(sleeps_in(self->w.tid) == self->nr))
 #define ENDS_WITH(want)                                         \
 	do {                                                    \
 		ASSERT_EQ(0, pthread_join(self->thread, NULL)); \

@@ -47,16 +47,9 @@ struct event {
 static int tracer_write(const char *file, const char *text)
 {
 	char path[PATH_MAX];
-	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof(path), INSTANCE "%s", file);
-	fd = open_path(path, O_WRONLY | O_TRUNC);
-	if (fd < 0)
-		return fd;
-	n = put_bytes(fd, text, strlen(text));
-	close(fd);
-	return n < 0 ? n : 0;
+	return write_text(path, text);
 }
 
 static int tracer_start(const char *kilobytes)

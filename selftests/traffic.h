@@ -313,23 +313,6 @@ static inline int finish_take(struct call *call)
 	return number_of(n, call->nr);
 }
 
-/* The system call that a thread of this process sleeps in, or -1. */
-static inline long sleeps_in(pid_t tid)
-{
-	char path[64];
-	long nr = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
-	f = fopen(path, "re");
-	if (!f)
-		return -1;
-	if (fscanf(f, "%ld", &nr) != 1)
-		nr = -1;
-	fclose(f);
-	return nr;
-}
-
 static inline bool call_sleeps_in(struct call *call, long nr)
 {
 	return BECOMES(call->tid && sleeps_in(call->tid) == nr);
