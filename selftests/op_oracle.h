@@ -18,8 +18,7 @@
 #ifndef OP_ORACLE_H
 #define OP_ORACLE_H
 
-#include "ops.h"
-#include "traffic.h"
+#include "op_steps.h"
 
 #define SENDERS	     8
 #define NUMBERS	     (1 << 19) /* letters of one sender at most */
@@ -572,20 +571,6 @@ static inline const char *oracle_summary(const struct oracle *o, char text[256])
 			len += snprintf(text + len, 256 - len, " %u %s",
 					o->counts[i], told_names[i]);
 	return text;
-}
-
-/* Nothing is held, nothing waits, nothing is left. */
-static inline int check_counts(int fd)
-{
-	struct chan_stat s;
-
-	CHECK_EQ(0, get_stat(fd, &s));
-	CHECK_EQ(0, s.queued);
-	CHECK_EQ(0, s.unsettled);
-	CHECK_EQ(0, s.bytes);
-	CHECK_EQ(0, s.parked_senders);
-	CHECK_EQ(0, s.parked_receivers);
-	return 0;
 }
 
 #endif /* OP_ORACLE_H */

@@ -176,7 +176,7 @@ TEST_F_TIMEOUT(mixed, every_message_has_one_outcome, STORM_TIMEOUT(1))
 	ASSERT_EQ(0, mix_run(&mix, self->control, variant->cap, seconds_each(),
 			     0));
 	EXPECT_EQ(0, mix.oracle->objections);
-	EXPECT_EQ(0, check_counts(mix.ends.admin));
+	EXPECT_EQ(0, nothing_is_left(mix.ends.admin));
 	s = stat_now(mix.ends.admin);
 	EXPECT_EQ(mix.oracle->receipts, s.totals_received);
 	EXPECT_LE(s.totals_received, s.totals_sent + s.totals_redelivered);
@@ -330,7 +330,7 @@ static int race_once(struct race *r, struct letter *letter, unsigned int *seed)
 	pthread_barrier_wait(&r->end);
 	CHECK_EQ(0, r->error);
 	CHECK_EQ(0, take_what_is_left(r, letter));
-	return check_counts(r->ends.admin);
+	return nothing_is_left(r->ends.admin);
 }
 
 FIXTURE(race)
@@ -568,7 +568,7 @@ TEST_F_TIMEOUT(killed, none_is_lost_and_none_is_told_twice, STORM_TIMEOUT(1))
 		EXPECT_TRUE(hand_ends_well(self->hands[hand]));
 	oracle_judge(o);
 	EXPECT_EQ(0, o->objections);
-	EXPECT_EQ(0, check_counts(self->ends.admin));
+	EXPECT_EQ(0, nothing_is_left(self->ends.admin));
 	s = stat_now(self->ends.admin);
 	EXPECT_EQ(0, s.totals_dropped);
 	EXPECT_LE(o->receipts, s.totals_received);
@@ -816,7 +816,7 @@ TEST_F_TIMEOUT(signalled, calls_are_sent_once_and_answered_once,
 	EXPECT_EQ(0, storm->server_errors);
 	EXPECT_EQ(storm->oracle->counts[DONE], letters_sent(storm->oracle));
 	EXPECT_EQ(letters_sent(storm->oracle), storm->oracle->receipts);
-	EXPECT_EQ(0, check_counts(storm->ends.admin));
+	EXPECT_EQ(0, nothing_is_left(storm->ends.admin));
 	TH_LOG("%s, %d signals, %u interrupted, %u of them resumed",
 	       oracle_summary(storm->oracle, text), signals_taken,
 	       storm->interrupted, storm->resumed);
