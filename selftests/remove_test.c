@@ -4,8 +4,11 @@
  * like unlink; a node that outlives its channel opens nothing, least of all
  * the next channel of this name; EPHEMERAL names go with the creator's
  * endpoint, before its last close returns; the module is pinned meanwhile.
+ * Who waits for the names, because of somebody who lists them, can be killed.
  */
 #include "passing.h"
+#include "stall.h"
+#include "traffic.h"
 
 #define NAME T "remove"
 
@@ -359,6 +362,185 @@ TEST_F(remove, named_channel_pins_the_module)
 	EXPECT_LT(before, module_references());
 	close(fd);
 	EXPECT_TRUE(BECOMES(module_references() == before));
+}
+
+/* While /dev/chan is being listed ------------------------------------------ */
+
+/*
+ * Somebody lists it into a page that does not come. Meanwhile the kernel
+ * neither adds a node there nor takes one away, and nothing ends the wait of
+ * the one who has asked for that; CREATE and REMOVE wait behind him.
+ */
+
+#define FIRST T "listing-first"
+#define OLD   T "listing-old"
+#define NEW   T "listing-new"
+
+FIXTURE(listing)
+{
+	int control;
+	struct stall stall;
+	struct call list, first;
+	struct name_call first_name, create, remove;
+};
+
+FIXTURE_VARIANT(listing)
+{
+	bool removes; /* the first of those who wait */
+};
+
+/* clang-format off */
+FIXTURE_VARIANT_ADD(listing, behind_a_create) {
+	.removes = false,
+};
+FIXTURE_VARIANT_ADD(listing, behind_a_remove) {
+	.removes = true,
+};
+/* clang-format on */
+
+static ssize_t list_nodes(struct call *call)
+{
+	long n = syscall(SYS_getdents64, call->fd, call->buf, call->len);
+
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t create_first(struct call *call)
+{
+	return call_create(call->buf);
+}
+
+static ssize_t remove_first(struct call *call)
+{
+	return call_remove(call->buf);
+}
+
+/* The list has begun, and its page does not come. */
+static int list_begins(FIXTURE_DATA(listing) * self)
+{
+	CHECK_EQ(0, stall_open(&self->stall));
+	self->list = (struct call){
+		.fn = list_nodes,
+		.fd = open_path("/dev/chan", O_RDONLY | O_DIRECTORY),
+		.buf = self->stall.page,
+		.len = self->stall.size,
+	};
+	CHECK_EQ(0, call_start(&self->list));
+	CHECK_EQ(1, stall_reached(&self->stall));
+	return 0;
+}
+
+static int first_waits(FIXTURE_DATA(listing) * self, bool removes)
+{
+	self->first = (struct call){
+		.fn = removes ? remove_first : create_first,
+		.buf = &self->first_name,
+	};
+	CHECK_EQ(0, call_start(&self->first));
+	CHECK_EQ(1, call_sleeps_in(&self->first, SYS_ioctl));
+	return 0;
+}
+
+FIXTURE_SETUP(listing)
+{
+	self->control = open_control();
+	ASSERT_LE(0, self->control);
+	self->first_name = (struct name_call){ self->control, FIRST, 0 };
+	self->create = (struct name_call){ self->control, NEW, 0 };
+	self->remove = (struct name_call){ self->control, OLD, 0 };
+	ASSERT_EQ(0, close_made(create_channel(self->control, OLD)));
+	if (variant->removes)
+		ASSERT_EQ(0, call_create(&self->first_name));
+	ASSERT_EQ(0, list_begins(self));
+	ASSERT_EQ(0, first_waits(self, variant->removes));
+}
+
+FIXTURE_TEARDOWN_PARENT(listing)
+{
+	names_sweep();
+}
+
+/* Until now neither the list nor the first of those who wait was done. */
+static int list_ends(FIXTURE_DATA(listing) * self, bool removes)
+{
+	CHECK_EQ(0, self->list.done);
+	CHECK_EQ(0, self->first.done);
+	stall_let(&self->stall);
+	CHECK_EQ(1, finish(&self->list) > 0);
+	CHECK_EQ(0, finish(&self->first));
+	CHECK_EQ(!removes, node_exists(FIRST));
+	return 0;
+}
+
+/* A child that waits; or -1. */
+static pid_t child_waits(child_fn *fn, struct name_call *call)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(fn(call) != 0);
+	return BECOMES(sleeps_in(pid) == SYS_ioctl) ? pid : -1;
+}
+
+TEST_F_TIMEOUT(listing, who_waits_can_be_killed, 60)
+{
+	pid_t creator = child_waits(call_create, &self->create);
+	pid_t remover = child_waits(call_remove, &self->remove);
+
+	ASSERT_LT(0, creator);
+	ASSERT_LT(0, remover);
+	EXPECT_EQ(0, child_kill(creator));
+	EXPECT_EQ(0, child_kill(remover));
+	ASSERT_EQ(0, list_ends(self, variant->removes));
+	EXPECT_TRUE(node_exists(OLD));
+	EXPECT_FALSE(node_exists(NEW));
+	/* Nor does the table say anything else. */
+	EXPECT_EQ(0, call_remove(&self->remove));
+	EXPECT_EQ(0, call_create(&self->create));
+}
+
+TEST_F(listing, who_waits_goes_on_when_it_is_done)
+{
+	pid_t creator = child_waits(call_create, &self->create);
+	pid_t remover = child_waits(call_remove, &self->remove);
+
+	ASSERT_LT(0, creator);
+	ASSERT_LT(0, remover);
+	ASSERT_EQ(0, list_ends(self, variant->removes));
+	EXPECT_EQ(0, child_ended(creator, false));
+	EXPECT_EQ(0, child_ended(remover, false));
+	EXPECT_FALSE(node_exists(OLD));
+	EXPECT_TRUE(node_exists(NEW));
+	EXPECT_EQ(-ENOENT, call_remove(&self->remove));
+	EXPECT_EQ(-EEXIST, call_create(&self->create));
+}
+
+/* The second has no name that could go with its creator. */
+static ssize_t use_others(struct call *call)
+{
+	int named = open_node(OLD, O_RDWR);
+	struct chan_create c = roomy_record(NULL);
+	struct ends ends;
+
+	CHECK_EQ(1, named >= 0);
+	CHECK_EQ(0, put(named, 1));
+	CHECK_EQ(1, take(named));
+	CHECK_EQ(0, close(named));
+	c.flags = CHAN_EPHEMERAL;
+	CHECK_EQ(0, ends_make(call->fd, &c, &ends));
+	CHECK_EQ(0, put(ends.sender, 2));
+	CHECK_EQ(2, take(ends.receiver));
+	ends_close(&ends);
+	return 0;
+}
+
+TEST_F(listing, others_do_not_wait)
+{
+	struct call others = { .fn = use_others, .fd = self->control };
+
+	ASSERT_EQ(0, call_start(&others));
+	EXPECT_EQ(0, finish(&others));
+	EXPECT_EQ(0, list_ends(self, variant->removes));
 }
 
 TEST_HARNESS_MAIN
