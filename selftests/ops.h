@@ -23,6 +23,17 @@ static inline __u64 in_ms(unsigned int ms)
 	return clock_ns() + ms * 1000000ULL;
 }
 
+static inline void sleep_until(__u64 deadline)
+{
+	struct timespec ts = {
+		.tv_sec = deadline / 1000000000,
+		.tv_nsec = deadline % 1000000000,
+	};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL))
+		;
+}
+
 /* Records ------------------------------------------------------------ */
 
 static inline struct chan_op op_send(const void *buf, size_t len)

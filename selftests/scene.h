@@ -249,14 +249,16 @@ static inline int scene_receive(struct scene *s)
 	return scene_receive_by(s, s->ends.receiver);
 }
 
-/* Waits where it is not received. */
+/* Waits where it is not received; one that is over never will. */
 static inline bool scene_waits(struct scene *s)
 {
-	if (s->place == AT_LINE)
-		return STAT_BECOMES(s->ends.admin, parked_senders, 1);
-	if (!s->cap)
-		return STAT_BECOMES(s->ends.admin, parked_senders, 1);
-	return STAT_BECOMES(s->ends.admin, queued, 1);
+	bool has_slot = s->cap && s->place != AT_LINE;
+	struct chan_stat stat;
+
+	return BECOMES(s->send.over ||
+		       (stat = stat_now(s->ends.admin),
+			has_slot ? stat.queued : stat.parked_senders) == 1) &&
+	       !s->send.over;
 }
 
 static inline int scene_claim(struct scene *s)
@@ -502,6 +504,19 @@ static inline int expect_unheard(struct scene *s)
 	CHECK_EQ(0, stat_now(s->ends.admin).queued);
 	return expect_nothing(s->ends.receiver);
 }
+
+/*
+ * Scenes with one deadline, which @open brings to their places and counts. If
+ * that comes too late for one of them, all are begun anew with more time.
+ */
+#define OPEN_IN_TIME(nr, deadline, open)                                   \
+	do {                                                               \
+		for (int ms_ = 1000; clock_ns() >= (deadline); ms_ *= 4) { \
+			(deadline) = in_ms(ms_);                           \
+			(nr) = (open);                                     \
+			ASSERT_TRUE((nr) > 0 || clock_ns() >= (deadline)); \
+		}                                                          \
+	} while (0)
 
 /* A walk through each style at each of these places. */
 struct walk {
