@@ -424,11 +424,25 @@ static long long cgroup_kernel_memory(void)
 /* The kernel counts by 64 pages on each processor, and adds up later. */
 #define COUNTED_LATE (4 * 64 * 4096)
 
+/* How long it takes is the machine's affair, as long as it goes on. */
+#define FLOOD_TIMEOUT (3 * STORM_TIMEOUT(1))
+
+/* True once @count is as high as that; false when it stands still. */
+#define RISES_TO(high, count)                                    \
+	({                                                       \
+		int now_ = -1, before_;                          \
+		do {                                             \
+			before_ = now_;                          \
+		} while (BECOMES((now_ = (count)) != before_) && \
+			 now_ < (high));                         \
+		now_ >= (high);                                  \
+	})
+
 /* Shared by all processes of the test. */
 struct flood {
 	_Atomic int calling; /* threads of the flooder */
 	_Atomic int answered, kept; /* calls of the flooder */
-	_Atomic bool go, keep;
+	_Atomic bool keep;
 };
 
 struct server {
@@ -511,6 +525,7 @@ static void *server_run(void *arg)
 
 struct flooder {
 	int fd;
+	int go; /* ends when they are to call */
 	char *room;
 	struct flood *flood;
 };
@@ -519,10 +534,10 @@ static void *flooder_call(void *arg)
 {
 	static const char question[FLOOD_LEN];
 	struct flooder *flooder = arg;
+	char byte;
 
 	flooder->flood->calling++;
-	while (!flooder->flood->go)
-		usleep(1000);
+	(void)!read(flooder->go, &byte, 1);
 	for (;;)
 		run_once(flooder->fd, op_call(question, FLOOD_LEN,
 					      flooder->room, FLOOD_LEN));
@@ -533,16 +548,18 @@ static void *flooder_call(void *arg)
  * A process whose threads all call.  The room for their replies begins with a
  * page that does not come, or that does, for a process that will be stopped.
  */
-static pid_t flooder_start(int admin, struct flood *flood, bool stalls)
+static pid_t flooder_start(int admin, struct flood *flood, bool stalls,
+			   int go[2])
 {
 	static char room[FLOOD_LEN];
-	struct flooder flooder = { .flood = flood, .room = room };
+	struct flooder flooder = { .go = go[0], .flood = flood, .room = room };
 	struct stall stall;
 	pthread_t thread;
 	pid_t pid = fork();
 
 	if (pid)
 		return pid;
+	close(go[1]);
 	flooder.fd = derive_badge(admin, CHAN_RIGHT_SEND, FLOOD_BADGE);
 	if (flooder.fd < 0 || stall_open(&stall))
 		_exit(1);
@@ -645,14 +662,17 @@ FIXTURE_TEARDOWN(flood)
 /* The flooder's threads are there, and then they call. */
 static int flood_begin(FIXTURE_DATA(flood) * self, bool stalls, pid_t *pid)
 {
+	int go[2];
+
 	self->flood->calling = 0;
 	self->flood->answered = 0;
-	self->flood->go = false;
-	*pid = flooder_start(self->ends.admin, self->flood, stalls);
-	CHECK_EQ(1, BECOMES(self->flood->calling == OUTSTANDING));
+	CHECK_EQ(0, pipe(go));
+	*pid = flooder_start(self->ends.admin, self->flood, stalls, go);
+	close(go[0]);
+	CHECK_EQ(1, RISES_TO(OUTSTANDING, self->flood->calling));
 	if (self->memory >= 0)
 		self->memory = cgroup_kernel_memory();
-	self->flood->go = true;
+	close(go[1]);
 	return 0;
 }
 
@@ -681,7 +701,7 @@ static int flood_end(FIXTURE_DATA(flood) * self, pid_t pid)
 /* Lets each call be answered that can be, and no reply be fetched. */
 static int flood_rises(FIXTURE_DATA(flood) * self, bool stops, pid_t pid)
 {
-	CHECK_EQ(1, BECOMES(self->flood->answered >= OUTSTANDING));
+	CHECK_EQ(1, RISES_TO(OUTSTANDING, self->flood->answered));
 	if (stops) {
 		kill(pid, SIGSTOP);
 		CHECK_EQ(pid, waitpid(pid, NULL, WUNTRACED));
@@ -711,7 +731,7 @@ static int flood_is_paid_for(FIXTURE_DATA(flood) * self)
  * One measurement may be spoilt by whatever else the machine does just then;
  * three in a row are the flood's.
  */
-TEST_F_TIMEOUT(flood, leaves_a_third_to_a_polite_client, STORM_TIMEOUT(1))
+TEST_F_TIMEOUT(flood, leaves_a_third_to_a_polite_client, FLOOD_TIMEOUT)
 {
 	double seconds = seconds_each() / 8.0, alone, beside;
 	pid_t pid;
@@ -733,8 +753,13 @@ TEST_F_TIMEOUT(flood, leaves_a_third_to_a_polite_client, STORM_TIMEOUT(1))
 	EXPECT_LE(alone / 3, beside);
 }
 
+static int parked(int fd)
+{
+	return stat_now(fd).parked_senders;
+}
+
 /* Its calls are with the server, and wait for slots, when it is killed. */
-TEST_F_TIMEOUT(flood, is_over_within_a_second, STORM_TIMEOUT(1))
+TEST_F_TIMEOUT(flood, is_over_within_a_second, FLOOD_TIMEOUT)
 {
 	struct chan_stat s;
 	pid_t pid;
@@ -744,9 +769,9 @@ TEST_F_TIMEOUT(flood, is_over_within_a_second, STORM_TIMEOUT(1))
 	for (int round = 0; round < 2; round++) {
 		self->flood->keep = true;
 		ASSERT_EQ(0, flood_begin(self, true, &pid));
-		ASSERT_TRUE(BECOMES(self->flood->kept == (int)variant->cap));
-		ASSERT_TRUE(STAT_BECOMES(self->ends.admin, parked_senders,
-					 OUTSTANDING - variant->cap));
+		ASSERT_TRUE(RISES_TO((int)variant->cap, self->flood->kept));
+		ASSERT_TRUE(RISES_TO(OUTSTANDING - (int)variant->cap,
+				     parked(self->ends.admin)));
 		s = stat_now(self->ends.admin);
 		EXPECT_EQ(variant->cap, s.unsettled);
 		EXPECT_EQ((__u64)FLOOD_BYTES(variant->cap), s.bytes);
