@@ -1302,7 +1302,7 @@ TEST_F(batch, killed_in_the_middle_does_not_go_on)
 
 /* Both sides only run batches, and go on where they stopped. */
 struct storm {
-	double end;
+	_Atomic double end;
 	atomic_int stopped; /* by a signal, before or in the middle */
 };
 
@@ -1372,7 +1372,7 @@ static ssize_t storm_serves(struct call *call)
 static void storm_run(struct __test_metadata *_metadata,
 		      FIXTURE_DATA(batch) * self, int flags)
 {
-	struct storm storm = { .end = now() + seconds_each() / 2.0 };
+	struct storm storm = { .end = NOT_YET };
 	struct call client = { .fn = storm_calls, .buf = &storm };
 	struct call server = { .fn = storm_serves, .buf = &storm };
 	timer_t timers[2];
@@ -1386,6 +1386,7 @@ static void storm_run(struct __test_metadata *_metadata,
 	ASSERT_EQ(0, call_start(&client));
 	ASSERT_EQ(0, signal_often(&client.tid, &timers[0]));
 	ASSERT_EQ(0, signal_often(&server.tid, &timers[1]));
+	storm.end = now() + seconds_each() / 2.0;
 	rounds = finish(&client);
 	timer_delete(timers[0]);
 	close_end(&self->ends.sender);

@@ -599,7 +599,7 @@ TEST_F(resume, interrupted_receive_has_done_nothing)
 /* A program that loops on EINTR with the same record, and its like. */
 struct storm {
 	const struct style *style;
-	double end;
+	_Atomic double end;
 	atomic_int interrupted;
 };
 
@@ -668,7 +668,7 @@ static void storm_run(struct __test_metadata *_metadata, int control, __u32 cap,
 {
 	struct storm storm = {
 		.style = style,
-		.end = now() + seconds_each() / 8.0,
+		.end = NOT_YET,
 	};
 	struct call send = { .fn = storm_send, .buf = &storm };
 	struct call receive = { .fn = storm_receive, .buf = &storm };
@@ -685,6 +685,7 @@ static void storm_run(struct __test_metadata *_metadata, int control, __u32 cap,
 	ASSERT_EQ(0, call_start(&send));
 	ASSERT_EQ(0, signal_often(&send.tid, &timers[0]));
 	ASSERT_EQ(0, signal_often(&receive.tid, &timers[1]));
+	storm.end = now() + seconds_each() / 8.0;
 	rounds = finish(&send);
 	timer_delete(timers[0]);
 	close_end(&ends.sender);

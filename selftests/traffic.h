@@ -350,6 +350,9 @@ static inline bool interrupt(struct call *call)
 
 #define SIGNAL_NS 50000
 
+/* The end of a storm until its signals have begun, as its time does then. */
+#define NOT_YET 1e300
+
 /*
  * To a thread that tells its number; from a timer, so that it needs no
  * processor of its own.
