@@ -88,7 +88,7 @@ TEST_F(command, commands_that_read_to_the_end)
 TEST_F(command, tail_follows_from_sender_to_sender)
 {
 	SCRIPT("one\ntwo\n",
-	       "until_has() { until grep -q $1 $OUT; do sleep 0.01; done; }\n"
+	       "until_has() { until grep -qs $1 $OUT; do sleep 0.01; done; }\n"
 	       "tail -f -n +1 $N >$OUT & echo one >$N; until_has one; "
 	       "echo two >$N; until_has two; kill $!; cat $OUT");
 }
