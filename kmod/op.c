@@ -133,8 +133,13 @@ static int run(struct chan_endpoint *endpoint, struct chan_call *call)
 
 int chan_op_read(struct chan_call *call)
 {
-	return chan_record_in(&call->record, &call->op, sizeof(call->op),
-			      CHAN_RECORD_V1(typeof(call->op), sent_at));
+	int err;
+
+	err = chan_record_in(&call->record, &call->op, sizeof(call->op),
+			     CHAN_RECORD_V1(typeof(call->op), sent_at));
+	call->deadline = call->op.deadline;
+	call->nowait = call->op.flags & CHAN_NOWAIT;
+	return err;
 }
 
 /* What cannot be told must not be restarted: the record would not know. */

@@ -14,6 +14,8 @@
  * struct chan_call - one operation under way
  * @op: as it was read, then as it is to be told
  * @record: where it came from
+ * @deadline: how long it may wait, CLOCK_MONOTONIC nanoseconds; 0 is for ever
+ * @nowait: not at all for a slot, a receiver or a message
  * @told: user space has been told, there is nothing to be written
  *
  * Lives on the stack of its task. What would take effect though its record
@@ -22,6 +24,8 @@
 struct chan_call {
 	struct chan_op op;
 	struct chan_record record;
+	u64 deadline;
+	bool nowait;
 	bool told;
 };
 
@@ -36,7 +40,7 @@ int chan_op_tell(struct chan_call *call, const struct chan_op *op);
 
 /**
  * chan_op_read() - read a record
- * @call: with @record; gets @op
+ * @call: with @record; gets @op, and waits as that says
  *
  * Return: 0 or, and then there is nothing to be told, see chan_record_in().
  */

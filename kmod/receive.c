@@ -14,27 +14,13 @@
 #include "receive.h"
 #include "supply.h"
 
-/**
- * struct receiving - what the receiver keeps
- * @want: what it takes
- * @to: where the payload goes
- * @nowait: it does not wait
- * @call: whose record tells of the message; NULL: nobody asks
- */
-struct receiving {
-	struct chan_want want;
-	const struct chan_payload *to;
-	bool nowait;
-	struct chan_call *call;
-};
-
-static u64 deadline_of(const struct receiving *receiving)
+static u64 deadline_of(const struct chan_receiving *receiving)
 {
-	return receiving->call ? receiving->call->op.deadline : 0;
+	return receiving->call ? receiving->call->deadline : 0;
 }
 
 /* Called with the lock held, and dropped here. */
-static noinline int await_turn(struct receiving *receiving,
+static noinline int await_turn(struct chan_receiving *receiving,
 			       struct chan_waiter *waiter)
 {
 	struct chan_channel *channel = receiving->want.endpoint->channel;
@@ -54,7 +40,8 @@ static noinline int await_turn(struct receiving *receiving,
 	return err;
 }
 
-static noinline struct chan_message *claim_in_turn(struct receiving *receiving)
+static noinline struct chan_message *
+claim_in_turn(struct chan_receiving *receiving)
 {
 	struct chan_waiter waiter;
 	int err;
@@ -64,7 +51,8 @@ static noinline struct chan_message *claim_in_turn(struct receiving *receiving)
 	return err ? ERR_PTR(err) : waiter.message;
 }
 
-static inline struct chan_message *claim_message(struct receiving *receiving)
+static inline struct chan_message *
+claim_message(struct chan_receiving *receiving)
 {
 	struct chan_channel *channel = receiving->want.endpoint->channel;
 	struct chan_message *message;
@@ -97,9 +85,9 @@ static int tell_message(struct chan_call *call,
 	return chan_op_tell(call, &op);
 }
 
-static __always_inline int copy_to_receiver(const struct receiving *receiving,
-					    const struct chan_message *message,
-					    u64 token)
+static __always_inline int
+copy_to_receiver(const struct chan_receiving *receiving,
+		 const struct chan_message *message, u64 token)
 {
 	/* Nobody will ever see what a dying task receives. */
 	if (fatal_signal_pending(current))
@@ -112,7 +100,7 @@ static __always_inline int copy_to_receiver(const struct receiving *receiving,
 }
 
 /* 0: received; -ECANCELED: its sender took it back, there may be another. */
-static inline int finish_receipt(const struct receiving *receiving,
+static inline int finish_receipt(const struct chan_receiving *receiving,
 				 struct chan_message *message, int err)
 {
 	struct chan_channel *channel = receiving->want.endpoint->channel;
@@ -131,7 +119,7 @@ static inline int finish_receipt(const struct receiving *receiving,
 	return err;
 }
 
-static u64 token_of(const struct receiving *receiving,
+static u64 token_of(const struct chan_receiving *receiving,
 		    const struct chan_message *message)
 {
 	bool owed = message->terms.duty && !receiving->want.autoack;
@@ -139,30 +127,45 @@ static u64 token_of(const struct receiving *receiving,
 	return owed ? message->token : 0;
 }
 
-static __always_inline ssize_t receive(struct receiving *receiving)
+/* The length, or why it was not received. */
+static __always_inline ssize_t finish(const struct chan_receiving *receiving,
+				      struct chan_message *message)
 {
-	struct chan_message *message;
-	size_t len;
+	size_t len = message->len;
 	int err;
 
-	for (;;) {
+	err = copy_to_receiver(receiving, message,
+			       token_of(receiving, message));
+	err = finish_receipt(receiving, message, err);
+	if (!err)
+		return len;
+	if (receiving->call)
+		receiving->call->told = false;
+	return err;
+}
+
+ssize_t chan_receive_finish(const struct chan_receiving *receiving,
+			    struct chan_message *message)
+{
+	return finish(receiving, message);
+}
+
+static __always_inline ssize_t receive(struct chan_receiving *receiving)
+{
+	struct chan_message *message;
+	ssize_t len;
+
+	do {
 		message = claim_message(receiving);
 		if (IS_ERR(message))
 			return PTR_ERR(message);
-		len = message->len;
-		err = copy_to_receiver(receiving, message,
-				       token_of(receiving, message));
-		err = finish_receipt(receiving, message, err);
-		if (!err)
-			return len;
-		if (receiving->call)
-			receiving->call->told = false;
-		if (err != -ECANCELED)
-			return err;
-	}
+		len = finish(receiving, message);
+	} while (unlikely(len == -ECANCELED));
+	return len;
 }
 
-static int show_first(struct receiving *receiving, struct chan_message *copy)
+static int show_first(struct chan_receiving *receiving,
+		      struct chan_message *copy)
 {
 	struct chan_channel *channel = receiving->want.endpoint->channel;
 	struct chan_waiter waiter;
@@ -178,7 +181,8 @@ static int show_first(struct receiving *receiving, struct chan_message *copy)
 	return err;
 }
 
-static int look_at(const struct receiving *receiving, struct chan_message *copy)
+int chan_receive_look(const struct chan_receiving *receiving,
+		      struct chan_message *copy)
 {
 	struct chan_channel *channel = receiving->want.endpoint->channel;
 	int err;
@@ -190,7 +194,7 @@ static int look_at(const struct receiving *receiving, struct chan_message *copy)
 	return err ?: copy->len;
 }
 
-static ssize_t peek(struct receiving *receiving)
+static ssize_t peek(struct chan_receiving *receiving)
 {
 	struct chan_endpoint *endpoint = receiving->want.endpoint;
 	struct chan_message *copy = chan_supply_take(endpoint, 0);
@@ -200,7 +204,7 @@ static ssize_t peek(struct receiving *receiving)
 		return -ENOMEM;
 	len = show_first(receiving, copy);
 	if (!len)
-		len = look_at(receiving, copy);
+		len = chan_receive_look(receiving, copy);
 	chan_supply_give(endpoint, copy);
 	return len;
 }
@@ -208,7 +212,7 @@ static ssize_t peek(struct receiving *receiving)
 ssize_t chan_receive(struct chan_endpoint *endpoint,
 		     const struct chan_payload *to, bool nowait)
 {
-	struct receiving receiving = {
+	struct chan_receiving receiving = {
 		.want = {
 			.endpoint = endpoint,
 			.room = to->len,
@@ -221,30 +225,41 @@ ssize_t chan_receive(struct chan_endpoint *endpoint,
 	return receive(&receiving);
 }
 
-int chan_receive_op(struct chan_endpoint *endpoint, struct chan_call *call)
+void chan_receive_prepare(struct chan_receiving *receiving,
+			  struct chan_payload *to,
+			  struct chan_endpoint *endpoint,
+			  struct chan_call *call)
 {
-	struct chan_op *op = &call->op;
-	const struct chan_payload to = {
+	const struct chan_op *op = &call->op;
+
+	*to = (struct chan_payload){
 		.address = u64_to_user_ptr(op->buf),
 		.len = min_t(u64, op->len, CHAN_MSG_MAX),
 	};
-	struct receiving receiving = {
+	*receiving = (struct chan_receiving){
 		.want = {
 			.endpoint = endpoint,
-			.room = to.len,
+			.room = to->len,
 			.autoack = op->flags & CHAN_AUTOACK,
 		},
-		.to = &to,
-		.nowait = op->flags & CHAN_NOWAIT,
+		.to = to,
+		.nowait = call->nowait,
 		.call = call,
 	};
+}
+
+int chan_receive_op(struct chan_endpoint *endpoint, struct chan_call *call)
+{
+	struct chan_receiving receiving;
+	struct chan_payload to;
 	int result;
 
-	if (op->flags & CHAN_PEEK)
+	chan_receive_prepare(&receiving, &to, endpoint, call);
+	if (call->op.flags & CHAN_PEEK)
 		result = peek(&receiving);
 	else
 		result = receive(&receiving);
 	if (result == -EMSGSIZE)
-		op->len = receiving.want.len;
+		call->op.len = receiving.want.len;
 	return result;
 }

@@ -64,13 +64,16 @@ make_message(struct chan_endpoint *endpoint, const struct chan_terms *terms,
 	return message;
 }
 
-/* It did not end as announced. */
-static void retract(struct chan_call *call, u8 state)
+void chan_send_retract(struct chan_call *call, u8 state)
 {
-	if (!call)
-		return;
 	call->op.state = state;
 	call->told = false;
+}
+
+static void retract(struct chan_call *call, u8 state)
+{
+	if (call)
+		chan_send_retract(call, state);
 }
 
 static int result_of(const struct chan_message *outcome)
@@ -209,7 +212,7 @@ static struct chan_answer answer_to(const struct chan_call *call)
 	return (struct chan_answer){
 		.buf = call->op.reply_buf,
 		.len = call->op.reply_len,
-		.deadline = call->op.deadline,
+		.deadline = call->deadline,
 	};
 }
 
@@ -322,9 +325,10 @@ static bool keeps_too_many(const struct chan_endpoint *endpoint)
 		       chan_channel_leeway(endpoint->channel);
 }
 
-static struct chan_terms terms_of(const struct chan_op *op,
+static struct chan_terms terms_of(const struct chan_call *call,
 				  const struct chan_terms *plain)
 {
+	const struct chan_op *op = &call->op;
 	struct chan_terms terms = {
 		.until = op->until,
 		.duty = op->duty,
@@ -334,15 +338,17 @@ static struct chan_terms terms_of(const struct chan_op *op,
 	if (terms.until == CHAN_UNTIL_QUEUED && terms.duty == CHAN_DUTY_NONE)
 		terms = *plain;
 	terms.prio = op->prio;
-	terms.nowait = op->flags & CHAN_NOWAIT;
+	terms.nowait = call->nowait;
 	terms.tag = op->tag;
 	return terms;
 }
 
-int chan_send_op(struct chan_endpoint *endpoint, struct chan_call *call)
+static __always_inline struct chan_message *
+prepare(struct chan_endpoint *endpoint, struct chan_call *call)
 {
 	const struct chan_op *op = &call->op;
-	const struct chan_terms terms = terms_of(op, &endpoint->channel->plain);
+	const struct chan_terms terms =
+		terms_of(call, &endpoint->channel->plain);
 	const struct chan_payload from = {
 		.address = u64_to_user_ptr(op->buf),
 		.len = op->len,
@@ -351,16 +357,33 @@ int chan_send_op(struct chan_endpoint *endpoint, struct chan_call *call)
 	int err;
 
 	call->op.state = CHAN_STATE_WITHDRAWN;
-	if (op->until == CHAN_UNTIL_SETTLED && keeps_too_many(endpoint))
-		return -EBUSY;
 	if (op->len > CHAN_MSG_MAX)
-		return -EMSGSIZE;
+		return ERR_PTR(-EMSGSIZE);
 	message = make_message(endpoint, &terms, &from);
 	if (IS_ERR(message))
-		return PTR_ERR(message);
+		return message;
 	err = announce(call, message);
 	if (err)
-		return refused(endpoint, call, message, err);
+		return ERR_PTR(refused(endpoint, call, message, err));
+	return message;
+}
+
+struct chan_message *chan_send_prepare(struct chan_endpoint *endpoint,
+				       struct chan_call *call)
+{
+	return prepare(endpoint, call);
+}
+
+int chan_send_op(struct chan_endpoint *endpoint, struct chan_call *call)
+{
+	struct chan_message *message;
+
+	call->op.state = CHAN_STATE_WITHDRAWN;
+	if (call->op.until == CHAN_UNTIL_SETTLED && keeps_too_many(endpoint))
+		return -EBUSY;
+	message = prepare(endpoint, call);
+	if (IS_ERR(message))
+		return PTR_ERR(message);
 	return send_message(endpoint, call, message);
 }
 
@@ -384,8 +407,8 @@ int chan_send_wait_op(struct chan_endpoint *endpoint, struct chan_call *call)
 		sending.answer.buf = op->reply_buf;
 		sending.answer.len = op->reply_len;
 	}
-	if (op->deadline)
-		sending.answer.deadline = op->deadline;
+	if (call->deadline)
+		sending.answer.deadline = call->deadline;
 	if (message->state == CHAN_MESSAGE_SETTLED) {
 		chan_outcome_forget(message);
 		spin_unlock(&channel->lock);

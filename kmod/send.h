@@ -31,6 +31,24 @@ int chan_send(struct chan_endpoint *endpoint, const struct chan_payload *from,
 int chan_send_op(struct chan_endpoint *endpoint, struct chan_call *call);
 
 /**
+ * chan_send_prepare() - all of a CHAN_OP_SEND that may fault or allocate
+ * @endpoint: with CHAN_RIGHT_SEND
+ * @call: well-formed; its record tells the id, and success, in advance
+ *
+ * Return: a NEW message to be offered or given back, or ERR_PTR: -EMSGSIZE,
+ * -EFAULT, -ENOMEM.
+ */
+struct chan_message *chan_send_prepare(struct chan_endpoint *endpoint,
+				       struct chan_call *call);
+
+/**
+ * chan_send_retract() - it did not end as announced
+ * @call: has to be told again
+ * @state: CHAN_STATE_*, how far the message got
+ */
+void chan_send_retract(struct chan_call *call, u8 state);
+
+/**
  * chan_send_wait_op() - CHAN_OP_WAIT
  * @endpoint: with CHAN_RIGHT_SEND
  * @call: well-formed
