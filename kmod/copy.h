@@ -65,4 +65,58 @@ fault:
 	return false;
 }
 
+/**
+ * chan_copy_words_in() - copy a record from user space
+ * @to: aligned to 8
+ * @from: may fault and sleep
+ * @size: a small constant, a multiple of 8
+ *
+ * Return: true if all was copied.
+ */
+static __always_inline bool
+chan_copy_words_in(void *to, const void __user *from, size_t size)
+{
+	const u64 __user *word = from;
+	u64 *copy = to;
+
+	if (should_fail_usercopy() || !user_read_access_begin(from, size))
+		return false;
+#pragma GCC unroll 16
+	for (size_t i = 0; i < size / sizeof(*copy); i++)
+		unsafe_get_user(copy[i], &word[i], fault);
+	user_read_access_end();
+	return true;
+
+fault:
+	user_read_access_end();
+	return false;
+}
+
+/**
+ * chan_copy_words_out() - copy a record to user space
+ * @to: may fault and sleep
+ * @from: aligned to 8
+ * @size: a small constant, a multiple of 8
+ *
+ * Return: true if all was copied.
+ */
+static __always_inline bool chan_copy_words_out(void __user *to,
+						const void *from, size_t size)
+{
+	const u64 *word = from;
+	u64 __user *copy = to;
+
+	if (should_fail_usercopy() || !user_write_access_begin(to, size))
+		return false;
+#pragma GCC unroll 16
+	for (size_t i = 0; i < size / sizeof(*word); i++)
+		unsafe_put_user(word[i], &copy[i], fault);
+	user_write_access_end();
+	return true;
+
+fault:
+	user_write_access_end();
+	return false;
+}
+
 #endif /* CHAN_COPY_H */

@@ -11,6 +11,8 @@
 #include <linux/types.h>
 #include <linux/uaccess.h>
 
+#include "copy.h"
+
 /**
  * struct chan_record - where a record is in user space
  * @uptr: its address
@@ -66,7 +68,8 @@ static __always_inline int chan_record_in(const struct chan_record *record,
 {
 	if (unlikely(record->usize != ksize))
 		return chan_record_in_other(record, to, ksize, v1_size);
-	return copy_from_user(to, record->uptr, ksize) ? -EFAULT : 0;
+	might_fault();
+	return chan_copy_words_in(to, record->uptr, ksize) ? 0 : -EFAULT;
 }
 
 /**
@@ -82,7 +85,8 @@ static __always_inline int chan_record_out(const struct chan_record *record,
 {
 	if (unlikely(record->usize != ksize))
 		return chan_record_out_other(record, from, ksize);
-	return copy_to_user(record->uptr, from, ksize) ? -EFAULT : 0;
+	might_fault();
+	return chan_copy_words_out(record->uptr, from, ksize) ? 0 : -EFAULT;
 }
 
 #endif /* CHAN_RECORD_H */
