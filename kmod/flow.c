@@ -12,7 +12,9 @@
  *
  * Two things always hold when the lock is dropped: a receiver waits only while
  * there is nothing to receive, and a sender waits for a slot only while it or
- * somebody before it has no room.
+ * somebody before it has no room. The arms of a select count for this as long
+ * as none of them is chosen; those that have lost may still be in the lists,
+ * and are taken out by whoever meets them, or by their task.
  */
 #include <linux/lockdep.h>
 
@@ -42,22 +44,6 @@ static bool is_over(const struct chan_channel *channel,
 	return channel->closing && !channel->claimed &&
 	       !channel->queue.filled &&
 	       channel->returnable == endpoint->returnable;
-}
-
-bool chan_flow_can_send(const struct chan_channel *channel)
-{
-	lockdep_assert_held(&channel->lock);
-	if (is_rendezvous(channel))
-		return channel->nr_idle;
-	return !channel->nr_line &&
-	       has_room(channel, channel->attr.msg_max + CHAN_MSG_OVERHEAD);
-}
-
-bool chan_flow_can_receive(const struct chan_channel *channel,
-			   const struct chan_endpoint *endpoint)
-{
-	lockdep_assert_held(&channel->lock);
-	return channel->queue.filled || is_over(channel, endpoint);
 }
 
 static void take_slot(struct chan_channel *channel,
@@ -99,6 +85,81 @@ static void leave_line(struct chan_channel *channel,
 	channel->nr_line--;
 }
 
+/* Its sender does not wait for it any more; whose it is, frees it. */
+static void take_out(struct chan_channel *channel, struct chan_message *message)
+{
+	chan_outcome_forget(message);
+	chan_flow_withdraw(channel, message);
+}
+
+static bool has_lost(const struct chan_message *message)
+{
+	return message->sender && chan_wait_has_lost(message->sender);
+}
+
+/* Between a look and this, another arm of its sender may have been chosen. */
+static bool choose(struct chan_channel *channel, struct chan_message *message)
+{
+	if (!message->sender || chan_wait_choose(message->sender))
+		return true;
+	take_out(channel, message);
+	return false;
+}
+
+static struct chan_message *first_in_line(struct chan_channel *channel)
+{
+	struct chan_message *first;
+
+	while ((first = list_first_entry_or_null(&channel->line,
+						 struct chan_message, link))) {
+		if (!has_lost(first))
+			return first;
+		take_out(channel, first);
+	}
+	return NULL;
+}
+
+static struct chan_message *first_in_queue(struct chan_channel *channel)
+{
+	struct chan_message *first;
+
+	while ((first = chan_queue_first(&channel->queue))) {
+		if (!has_lost(first))
+			return first;
+		take_out(channel, first);
+	}
+	return NULL;
+}
+
+static struct chan_waiter *first_idle(struct chan_channel *channel)
+{
+	struct chan_waiter *first;
+
+	while ((first = list_first_entry_or_null(&channel->idle,
+						 struct chan_waiter, link))) {
+		if (!chan_wait_has_lost(first))
+			return first;
+		chan_flow_leave(channel, first);
+	}
+	return NULL;
+}
+
+bool chan_flow_can_send(struct chan_channel *channel)
+{
+	lockdep_assert_held(&channel->lock);
+	if (is_rendezvous(channel))
+		return first_idle(channel);
+	return !first_in_line(channel) &&
+	       has_room(channel, channel->attr.msg_max + CHAN_MSG_OVERHEAD);
+}
+
+bool chan_flow_can_receive(struct chan_channel *channel,
+			   const struct chan_endpoint *endpoint)
+{
+	lockdep_assert_held(&channel->lock);
+	return first_in_queue(channel) || is_over(channel, endpoint);
+}
+
 static void leave_queue(struct chan_channel *channel,
 			struct chan_message *message)
 {
@@ -112,6 +173,7 @@ static __always_inline void claim(struct chan_channel *channel,
 {
 	bool has_slot = message->state == CHAN_MESSAGE_QUEUED;
 
+	WARN_ON_ONCE(message->sender && !chan_wait_is_chosen(message->sender));
 	chan_message_move(message, CHAN_MESSAGE_CLAIMED);
 	message->token = channel->next_number++;
 	/* What was claimed in vain before, or came back, has its place. */
@@ -145,14 +207,16 @@ static bool is_unanswerable(const struct chan_message *message,
 static bool hand_over(struct chan_channel *channel,
 		      struct chan_message *message)
 {
-	struct chan_waiter *receiver, *next;
+	struct chan_waiter *receiver;
 
-	list_for_each_entry_safe(receiver, next, &channel->idle, link) {
+	while ((receiver = first_idle(channel))) {
 		if (is_unanswerable(message, receiver->want)) {
 			reject(channel, message);
 			return true;
 		}
 		chan_flow_leave(channel, receiver);
+		if (!chan_wait_choose(receiver))
+			continue;
 		if (message->len > receiver->want->room) {
 			receiver->want->len = message->len;
 			chan_wait_decide(channel, receiver, -EMSGSIZE);
@@ -186,6 +250,8 @@ static noinline void serve_peekers(struct chan_channel *channel,
 
 	list_for_each_entry_safe(peeker, next, &channel->peekers, link) {
 		chan_flow_leave(channel, peeker);
+		if (!chan_wait_choose(peeker))
+			continue;
 		result = show(message, peeker->want, peeker->message);
 		chan_wait_decide(channel, peeker, result);
 	}
@@ -200,13 +266,31 @@ static bool find_receiver(struct chan_channel *channel,
 	return channel->nr_idle && hand_over(channel, message);
 }
 
+/*
+ * With cap 0, a receiver and a message of a sender both wait only if they are
+ * arms of one select: they do not meet, but what came back is for the receiver.
+ */
+static struct chan_message *first_with_slot(const struct chan_channel *channel)
+{
+	const struct chan_queue *queue = &channel->queue;
+	struct chan_message *message = chan_queue_first(queue);
+
+	if (!message || message->state == CHAN_MESSAGE_QUEUED)
+		return message;
+	for (int prio = CHAN_PRIO_MAX; prio >= 0; prio--)
+		list_for_each_entry(message, &queue->prios[prio], link)
+			if (message->state == CHAN_MESSAGE_QUEUED)
+				return message;
+	return NULL;
+}
+
 /* The queue has grown at its head. */
 static void serve_idle(struct chan_channel *channel)
 {
 	struct chan_message *first;
 
 	while ((channel->nr_idle || channel->nr_peekers) &&
-	       (first = chan_queue_first(&channel->queue))) {
+	       (first = first_with_slot(channel))) {
 		chan_queue_remove(&channel->queue, first);
 		if (!find_receiver(channel, first))
 			chan_queue_push(&channel->queue, first);
@@ -226,18 +310,14 @@ static __always_inline void admit(struct chan_channel *channel,
 	chan_wait_note_readable(channel);
 }
 
-static struct chan_message *first_in_line(struct chan_channel *channel)
-{
-	return list_first_entry_or_null(&channel->line, struct chan_message,
-					link);
-}
-
 static noinline void admit_line(struct chan_channel *channel)
 {
 	struct chan_message *first;
 
 	while ((first = first_in_line(channel)) &&
 	       has_room(channel, chan_message_cost(first))) {
+		if (!choose(channel, first))
+			continue;
 		leave_line(channel, first);
 		if (first->terms.until == CHAN_UNTIL_QUEUED)
 			chan_outcome_tell(channel, first, 0, CHAN_STATE_QUEUED,
@@ -264,7 +344,8 @@ static void end_waiting(struct chan_channel *channel, struct list_head *waiters)
 		if (!is_over(channel, waiter->want->endpoint))
 			continue;
 		chan_flow_leave(channel, waiter);
-		chan_wait_decide(channel, waiter, -ESHUTDOWN);
+		if (chan_wait_choose(waiter))
+			chan_wait_decide(channel, waiter, -ESHUTDOWN);
 	}
 }
 
@@ -316,6 +397,8 @@ static void refuse_line(struct chan_channel *channel)
 	struct chan_message *first;
 
 	while ((first = first_in_line(channel))) {
+		if (!choose(channel, first))
+			continue;
 		leave_line(channel, first);
 		refuse(channel, first, -EPIPE);
 	}
@@ -329,7 +412,8 @@ static void refuse_waiting(struct chan_channel *channel)
 	for (int prio = 0; prio < CHAN_QUEUE_PRIOS; prio++) {
 		list_for_each_entry_safe(message, next,
 					 &channel->queue.prios[prio], link) {
-			if (message->state != CHAN_MESSAGE_WAITING)
+			if (message->state != CHAN_MESSAGE_WAITING ||
+			    !choose(channel, message))
 				continue;
 			leave_line(channel, message);
 			refuse(channel, message, -EPIPE);
@@ -422,7 +506,9 @@ int chan_flow_offer(struct chan_channel *channel, struct chan_message *message)
 		return -EPIPE;
 	if (is_rendezvous(channel))
 		return offer_rendezvous(channel, message);
-	if (channel->nr_line || !has_room(channel, chan_message_cost(message)))
+	if (channel->nr_line && first_in_line(channel))
+		return -EAGAIN;
+	if (!has_room(channel, chan_message_cost(message)))
 		return -EAGAIN;
 	enter(message);
 	admit(channel, message);
@@ -439,7 +525,10 @@ void chan_flow_line_up(struct chan_channel *channel,
 	if (is_rendezvous(channel)) {
 		if (channel->nr_peekers)
 			serve_peekers(channel, message);
-		chan_queue_append(&channel->queue, message);
+		if (message->place)
+			chan_queue_restore(&channel->queue, message);
+		else
+			chan_queue_append(&channel->queue, message);
 		chan_wait_note_readable(channel);
 	} else {
 		list_add_tail(&message->link, &channel->line);
@@ -511,7 +600,7 @@ struct chan_message *chan_flow_claim(struct chan_channel *channel,
 	struct chan_message *first;
 
 	lockdep_assert_held(&channel->lock);
-	while ((first = chan_queue_first(&channel->queue))) {
+	while ((first = first_in_queue(channel))) {
 		if (is_unanswerable(first, want)) {
 			leave_queue(channel, first);
 			reject(channel, first);
@@ -522,6 +611,8 @@ struct chan_message *chan_flow_claim(struct chan_channel *channel,
 			want->len = first->len;
 			return ERR_PTR(-EMSGSIZE);
 		}
+		if (!choose(channel, first))
+			continue;
 		leave_queue(channel, first);
 		claim(channel, first);
 		return first;
@@ -532,7 +623,7 @@ struct chan_message *chan_flow_claim(struct chan_channel *channel,
 int chan_flow_peek(struct chan_channel *channel, struct chan_want *want,
 		   struct chan_message *copy)
 {
-	struct chan_message *first = chan_queue_first(&channel->queue);
+	struct chan_message *first = first_in_queue(channel);
 
 	lockdep_assert_held(&channel->lock);
 	if (first)
@@ -543,6 +634,7 @@ int chan_flow_peek(struct chan_channel *channel, struct chan_want *want,
 void chan_flow_await(struct chan_channel *channel, struct chan_waiter *waiter)
 {
 	lockdep_assert_held(&channel->lock);
+	waiter->parked = true;
 	if (waiter->tag)
 		list_add_tail(&waiter->mine, &waiter->want->endpoint->waiting);
 	if (waiter->message) {
@@ -559,6 +651,7 @@ void chan_flow_await(struct chan_channel *channel, struct chan_waiter *waiter)
 void chan_flow_leave(struct chan_channel *channel, struct chan_waiter *waiter)
 {
 	lockdep_assert_held(&channel->lock);
+	waiter->parked = false;
 	list_del(&waiter->link);
 	if (waiter->tag)
 		list_del(&waiter->mine);

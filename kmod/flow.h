@@ -187,7 +187,19 @@ void chan_flow_end(struct chan_channel *channel, struct list_head *over);
  * Return: true if sending it would not be -EAGAIN; with cap 0: if a receiver
  * waits.
  */
-bool chan_flow_can_send(const struct chan_channel *channel);
+bool chan_flow_can_send(struct chan_channel *channel);
+
+/**
+ * chan_flow_looks_empty() - chan_flow_can_receive(), without the lock
+ * @channel: where from
+ *
+ * Return: true if there was nothing to receive a moment ago.
+ */
+static inline bool chan_flow_looks_empty(const struct chan_channel *channel)
+{
+	return !data_race(channel->queue.filled) &&
+	       !data_race(channel->closing);
+}
 
 /**
  * chan_flow_can_receive() - is there something to be told to a receiver?
@@ -196,7 +208,7 @@ bool chan_flow_can_send(const struct chan_channel *channel);
  *
  * Return: true if receiving would not be -EAGAIN.
  */
-bool chan_flow_can_receive(const struct chan_channel *channel,
+bool chan_flow_can_receive(struct chan_channel *channel,
 			   const struct chan_endpoint *endpoint);
 
 #endif /* CHAN_FLOW_H */

@@ -72,6 +72,8 @@ static int cancel(struct chan_channel *channel, struct chan_message *message,
 	if (message->attempt && !settled &&
 	    message->terms.duty != CHAN_DUTY_REPLY)
 		return -EALREADY;
+	if (message->sender && !chan_wait_choose(message->sender))
+		return -ENOENT;
 	if (message->sender) {
 		state = leave(channel, message, &back);
 		chan_outcome_tell(channel, message, -ECANCELED, state, back);
@@ -104,6 +106,8 @@ static int cancel_waiting(struct chan_endpoint *endpoint, u64 tag)
 		if (waiter->tag != tag)
 			continue;
 		chan_flow_leave(endpoint->channel, waiter);
+		if (!chan_wait_choose(waiter))
+			continue;
 		chan_wait_decide(endpoint->channel, waiter, -ECANCELED);
 		nr++;
 	}

@@ -97,7 +97,7 @@ ssize_t chan_rw_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	return len;
 }
 
-static __poll_t poll_receiving(const struct chan_channel *channel,
+static __poll_t poll_receiving(struct chan_channel *channel,
 			       const struct chan_endpoint *endpoint)
 {
 	__poll_t mask = 0;
@@ -109,7 +109,7 @@ static __poll_t poll_receiving(const struct chan_channel *channel,
 	return mask;
 }
 
-static __poll_t poll_sending(const struct chan_channel *channel)
+static __poll_t poll_sending(struct chan_channel *channel)
 {
 	if (chan_channel_refuses(channel))
 		return EPOLLOUT | EPOLLWRNORM | EPOLLERR;

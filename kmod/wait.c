@@ -27,6 +27,7 @@ void chan_wait_decide(struct chan_channel *channel, struct chan_waiter *waiter,
 		      int result)
 {
 	lockdep_assert_held(&channel->lock);
+	WARN_ON_ONCE(!chan_wait_is_chosen(waiter));
 	waiter->result = result;
 	waiter->decided = true;
 	waiter->next_decided = channel->wake.decided;
@@ -47,8 +48,17 @@ static bool sleep_until(u64 deadline)
 					HRTIMER_MODE_ABS);
 }
 
-/* 0: done; otherwise what came before that was seen. */
-static int wait_until_done(struct chan_waiter *waiter, u64 deadline)
+/* chan_done: pairs with the release in wake_waiter(). */
+static bool is_done(const struct chan_waiter *waiter)
+{
+	return !IS_ERR_OR_NULL(waiter) && smp_load_acquire(&waiter->done);
+}
+
+/*
+ * 0: one was chosen, and is done; otherwise what came before that was seen. An
+ * operation that waits for one thing has made its choice beforehand.
+ */
+static int wait_until_done(struct chan_waiter *const *chosen, u64 deadline)
 {
 	bool expired = false;
 	int err;
@@ -57,8 +67,7 @@ static int wait_until_done(struct chan_waiter *waiter, u64 deadline)
 	cond_resched();
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
-		/* chan_done: pairs with the release in wake_waiter(). */
-		if (smp_load_acquire(&waiter->done)) {
+		if (is_done(READ_ONCE(*chosen))) {
 			err = 0;
 			break;
 		}
@@ -77,27 +86,39 @@ static void wait_for_decider(struct chan_waiter *waiter)
 {
 	for (;;) {
 		set_current_state(TASK_UNINTERRUPTIBLE);
-		/* chan_done: pairs with the release in wake_waiter(). */
-		if (smp_load_acquire(&waiter->done))
+		if (is_done(waiter))
 			break;
 		schedule();
 	}
 	__set_current_state(TASK_RUNNING);
 }
 
+bool chan_wait_is_undecided(struct chan_channel *channel,
+			    struct chan_waiter *waiter)
+{
+	spin_lock(&channel->lock);
+	if (!waiter->decided)
+		return true;
+	spin_unlock(&channel->lock);
+	wait_for_decider(waiter);
+	return false;
+}
+
 int chan_wait_for_decision(struct chan_channel *channel,
 			   struct chan_waiter *waiter, u64 deadline)
 {
-	int err = wait_until_done(waiter, deadline);
+	int err = wait_until_done(&waiter, deadline);
 
-	if (!err)
-		return 0;
-	spin_lock(&channel->lock);
-	if (!waiter->decided)
-		return err;
-	spin_unlock(&channel->lock);
-	wait_for_decider(waiter);
-	return 0;
+	return err && chan_wait_is_undecided(channel, waiter) ? err : 0;
+}
+
+int chan_wait_for_choice(struct chan_choice *choice, u64 deadline)
+{
+	int err = wait_until_done(&choice->chosen, deadline);
+
+	if (err)
+		cmpxchg(&choice->chosen, NULL, ERR_PTR(err));
+	return err;
 }
 
 /*
@@ -108,7 +129,7 @@ static void wake_waiter(struct chan_waiter *waiter)
 {
 	struct task_struct *task = waiter->task;
 
-	/* chan_done: pairs with the acquires in the two waits above. */
+	/* chan_done: pairs with the acquire in is_done(). */
 	smp_store_release(&waiter->done, true);
 	wake_up_process(task);
 }
@@ -140,20 +161,25 @@ static void wake_all_pollers(struct chan_channel *channel)
 	wake_pollers(&channel->writable, 0, EPOLLOUT | EPOLLWRNORM | EPOLLERR);
 }
 
+void chan_wait_wake(struct chan_channel *channel,
+		    const struct chan_wakeups *wake)
+{
+	wake_waiters(wake->decided);
+	chan_stamp_destroy_list(wake->retired);
+	if (wake->ended)
+		wake_all_pollers(channel);
+	if (wake->readable)
+		wake_pollers(&channel->readable, wake->readable,
+			     EPOLLIN | EPOLLRDNORM);
+	if (wake->writable)
+		wake_pollers(&channel->writable, wake->writable,
+			     EPOLLOUT | EPOLLWRNORM);
+}
+
 void chan_wait_unlock_and_wake(struct chan_channel *channel)
 {
-	const struct chan_wakeups wake = channel->wake;
+	struct chan_wakeups wake;
 
-	channel->wake = (struct chan_wakeups){};
-	spin_unlock(&channel->lock);
-	wake_waiters(wake.decided);
-	chan_stamp_destroy_list(wake.retired);
-	if (wake.ended)
-		wake_all_pollers(channel);
-	if (wake.readable)
-		wake_pollers(&channel->readable, wake.readable,
-			     EPOLLIN | EPOLLRDNORM);
-	if (wake.writable)
-		wake_pollers(&channel->writable, wake.writable,
-			     EPOLLOUT | EPOLLWRNORM);
+	chan_wait_drop(channel, &wake);
+	chan_wait_wake(channel, &wake);
 }

@@ -5,6 +5,7 @@
 #ifndef CHAN_WAIT_H
 #define CHAN_WAIT_H
 
+#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -31,18 +32,33 @@ struct chan_want {
 };
 
 /**
+ * struct chan_choice - of several waiters of one task, one is to be decided
+ * @chosen: which; NULL while none is; an ERR_PTR once their task has left
+ *
+ * The waiters, each in a list of its own channel, are the arms of a select.
+ * Whoever is about to decide one of them, under the lock of its channel, has
+ * to choose it first; the others have lost from then on, and whoever meets one
+ * takes it out of its list and goes on. Once chosen, always chosen.
+ */
+struct chan_choice {
+	struct chan_waiter *chosen;
+};
+
+/**
  * struct chan_waiter - one operation that waits for its turn
  * @link: among the waiting receivers or peekers of a channel; under its lock
  * @next_decided: among the wake-ups of whoever decided
  * @mine: of a receiver or peeker with a tag: among those of its endpoint; under
  *	the channel's lock
  * @task: who sleeps
+ * @choice: of which it is part, or NULL: it is all that its task waits for
  * @message: of a receiver: what it was given. Of a peeker: where the copy goes.
  *	Of a sender: what it has to free; when SETTLED, its outcome
  * @want: of a receiver or peeker: what it takes
  * @tag: of a receiver or peeker: for CHAN_OP_CANCEL; 0 is none
  * @result: 0 or a negative errno
  * @state: of a sender: CHAN_STATE_*, how far its message got
+ * @parked: of a receiver or peeker: is it in @link's list?
  * @decided: @result stands, the operation is over; under the channel's lock
  * @done: nobody else will touch this struct any more
  *
@@ -56,11 +72,13 @@ struct chan_waiter {
 	};
 	struct list_head mine;
 	struct task_struct *task;
+	struct chan_choice *choice;
 	struct chan_message *message;
 	struct chan_want *want;
 	u64 tag;
 	int result;
 	u8 state;
+	bool parked;
 	bool decided;
 	bool done;
 };
@@ -72,9 +90,53 @@ struct chan_waiter {
 void chan_wait_init(struct chan_waiter *waiter);
 
 /**
+ * chan_wait_choose() - before a waiter is decided, or its message claimed
+ * @waiter: the lock of its channel held
+ *
+ * Return: true; false: it has lost.
+ */
+static inline bool chan_wait_choose(struct chan_waiter *waiter)
+{
+	struct chan_waiter *chosen;
+
+	if (likely(!waiter->choice))
+		return true;
+	chosen = cmpxchg(&waiter->choice->chosen, NULL, waiter);
+	return !chosen || chosen == waiter;
+}
+
+/**
+ * chan_wait_is_chosen() - is it the one to be decided?
+ * @waiter: the lock of its channel held
+ *
+ * Return: true if it is, or the only one.
+ */
+static inline bool chan_wait_is_chosen(const struct chan_waiter *waiter)
+{
+	return likely(!waiter->choice) ||
+	       READ_ONCE(waiter->choice->chosen) == waiter;
+}
+
+/**
+ * chan_wait_has_lost() - has another one been chosen?
+ * @waiter: the lock of its channel held
+ *
+ * Return: true if it can never be chosen any more.
+ */
+static inline bool chan_wait_has_lost(const struct chan_waiter *waiter)
+{
+	const struct chan_waiter *chosen;
+
+	if (likely(!waiter->choice))
+		return false;
+	chosen = READ_ONCE(waiter->choice->chosen);
+	return chosen && chosen != waiter;
+}
+
+/**
  * chan_wait_decide() - end an operation that waits
  * @channel: where it waits, its lock held
- * @waiter: not decided, and in no list any more
+ * @waiter: chosen, not decided, and in no list any more
  * @result: of the operation
  */
 void chan_wait_decide(struct chan_channel *channel, struct chan_waiter *waiter,
@@ -94,6 +156,29 @@ void chan_wait_decide(struct chan_channel *channel, struct chan_waiter *waiter,
  */
 int chan_wait_for_decision(struct chan_channel *channel,
 			   struct chan_waiter *waiter, u64 deadline);
+
+/**
+ * chan_wait_for_choice() - wait until one of several waiters is decided
+ * @choice: of the current task
+ * @deadline: CLOCK_MONOTONIC nanoseconds; 0 is none
+ *
+ * Return: 0, the chosen one is decided, and nobody else will touch it any more;
+ * -ERESTARTSYS or -ETIMEDOUT: that came first. Then either none will ever be
+ * chosen, and @choice->chosen is that error; or one is chosen, and the caller
+ * asks chan_wait_is_undecided().
+ */
+int chan_wait_for_choice(struct chan_choice *choice, u64 deadline);
+
+/**
+ * chan_wait_is_undecided() - may a waiter still leave?
+ * @channel: that knows it
+ * @waiter: of the current task
+ *
+ * Return: true, and **the lock is held**, so that the caller can leave before
+ * anybody decides; false: decided, and nobody else will touch it any more.
+ */
+bool chan_wait_is_undecided(struct chan_channel *channel,
+			    struct chan_waiter *waiter);
 
 /*
  * chan_poll: a poller adds itself to the wait queue, then takes the lock of
@@ -149,6 +234,27 @@ static inline void chan_wait_retire(struct chan_channel *channel,
 	channel->wake.retired = stamp;
 	channel->wake.any = true;
 }
+
+/**
+ * chan_wait_drop() - drop the lock; for whoever holds those of several channels
+ * @channel: which, its lock held; the caller keeps it alive
+ * @wake: gets what chan_wait_wake() has to do, when all locks are dropped
+ */
+static inline void chan_wait_drop(struct chan_channel *channel,
+				  struct chan_wakeups *wake)
+{
+	*wake = channel->wake;
+	channel->wake = (struct chan_wakeups){};
+	spin_unlock(&channel->lock);
+}
+
+/**
+ * chan_wait_wake() - wake whoever there is to wake
+ * @channel: which; no lock held; the caller keeps it alive
+ * @wake: from chan_wait_drop()
+ */
+void chan_wait_wake(struct chan_channel *channel,
+		    const struct chan_wakeups *wake);
 
 /**
  * chan_wait_unlock_and_wake() - chan_wait_unlock() when there is news
