@@ -47,10 +47,10 @@ static int tell_unread(const struct chan_record *record, int err)
 
 static int run_record(struct file *file, const struct chan_record *record)
 {
-	struct chan_call call = { .record = *record };
+	struct chan_call call __uninitialized;
 	int err;
 
-	err = chan_op_read(&call);
+	err = chan_op_read(&call, record);
 	if (err)
 		return tell_unread(record, err);
 	if (call.op.fd == -1)

@@ -20,6 +20,7 @@ struct chan_node;
 struct chan_stamp;
 struct chan_user;
 struct chan_waiter;
+struct task_struct;
 
 /**
  * struct chan_attributes - what is said of a channel when it is made
@@ -50,6 +51,7 @@ struct chan_attributes {
  * @writable: slots that a poller can now send to
  * @ended: one side of the channel is gone for all who poll
  * @retired: stamps to be freed
+ * @chosen: a task, referenced, one of whose waiters was chosen, or NULL
  * @any: is there anything to do at all?
  *
  * Part of a channel, guarded by its lock; empty whenever that is free.
@@ -61,6 +63,7 @@ struct chan_wakeups {
 	bool ended;
 	bool any;
 	struct chan_stamp *retired;
+	struct task_struct *chosen;
 };
 
 /**

@@ -103,13 +103,6 @@ const struct file_operations chan_file_operations = {
 	.compat_ioctl = compat_ptr_ioctl,
 };
 
-struct chan_endpoint *chan_file_endpoint(const struct file *file)
-{
-	if (file->f_op != &chan_file_operations)
-		return NULL;
-	return file->private_data;
-}
-
 static struct file *open_anonymous(struct chan_channel *channel, u32 rights,
 				   u64 badge)
 {

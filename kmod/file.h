@@ -41,6 +41,11 @@ struct file *chan_file_derive(struct file *base, u32 rights, u64 badge);
  *
  * Return: its endpoint, or NULL if it is none.
  */
-struct chan_endpoint *chan_file_endpoint(const struct file *file);
+static inline struct chan_endpoint *chan_file_endpoint(const struct file *file)
+{
+	if (file->f_op != &chan_file_operations)
+		return NULL;
+	return file->private_data;
+}
 
 #endif /* CHAN_FILE_H */

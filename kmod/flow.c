@@ -86,21 +86,36 @@ static void leave_line(struct chan_channel *channel,
 }
 
 /* Its sender does not wait for it any more; whose it is, frees it. */
-static void take_out(struct chan_channel *channel, struct chan_message *message)
+static noinline void take_out(struct chan_channel *channel,
+			      struct chan_message *message)
 {
 	chan_outcome_forget(message);
 	chan_flow_withdraw(channel, message);
 }
 
-static bool has_lost(const struct chan_message *message)
+static inline bool has_lost(const struct chan_message *message)
 {
-	return message->sender && chan_wait_has_lost(message->sender);
+	return unlikely(message->sender) && chan_wait_has_lost(message->sender);
+}
+
+static inline bool is_arm(const struct chan_message *message)
+{
+	return unlikely(message->sender) && unlikely(message->sender->choice);
+}
+
+/* Chosen: it can part from the others; or back in line: they may come first. */
+static noinline void tell_arm(struct chan_channel *channel,
+			      struct chan_waiter *arm, bool back)
+{
+	WRITE_ONCE(arm->back, back);
+	chan_wait_note_chosen(channel, arm);
 }
 
 /* Between a look and this, another arm of its sender may have been chosen. */
-static bool choose(struct chan_channel *channel, struct chan_message *message)
+static __always_inline bool choose(struct chan_channel *channel,
+				   struct chan_message *message)
 {
-	if (!message->sender || chan_wait_choose(message->sender))
+	if (!message->sender || likely(chan_wait_choose(message->sender)))
 		return true;
 	take_out(channel, message);
 	return false;
@@ -111,24 +126,21 @@ static struct chan_message *first_in_line(struct chan_channel *channel)
 	struct chan_message *first;
 
 	while ((first = list_first_entry_or_null(&channel->line,
-						 struct chan_message, link))) {
-		if (!has_lost(first))
-			return first;
+						 struct chan_message, link)) &&
+	       has_lost(first))
 		take_out(channel, first);
-	}
-	return NULL;
+	return first;
 }
 
-static struct chan_message *first_in_queue(struct chan_channel *channel)
+static __always_inline struct chan_message *
+first_in_queue(struct chan_channel *channel)
 {
 	struct chan_message *first;
 
-	while ((first = chan_queue_first(&channel->queue))) {
-		if (!has_lost(first))
-			return first;
+	while ((first = chan_queue_first(&channel->queue)) &&
+	       unlikely(has_lost(first)))
 		take_out(channel, first);
-	}
-	return NULL;
+	return first;
 }
 
 static struct chan_waiter *first_idle(struct chan_channel *channel)
@@ -136,12 +148,10 @@ static struct chan_waiter *first_idle(struct chan_channel *channel)
 	struct chan_waiter *first;
 
 	while ((first = list_first_entry_or_null(&channel->idle,
-						 struct chan_waiter, link))) {
-		if (!chan_wait_has_lost(first))
-			return first;
+						 struct chan_waiter, link)) &&
+	       chan_wait_has_lost(first))
 		chan_flow_leave(channel, first);
-	}
-	return NULL;
+	return first;
 }
 
 bool chan_flow_can_send(struct chan_channel *channel)
@@ -613,6 +623,8 @@ struct chan_message *chan_flow_claim(struct chan_channel *channel,
 		}
 		if (!choose(channel, first))
 			continue;
+		if (is_arm(first))
+			tell_arm(channel, first->sender, false);
 		leave_queue(channel, first);
 		claim(channel, first);
 		return first;
@@ -731,6 +743,8 @@ static void return_to_line(struct chan_channel *channel,
 	chan_queue_restore(&channel->queue, message);
 	channel->nr_line++;
 	chan_wait_note_readable(channel);
+	if (is_arm(message))
+		tell_arm(channel, message->sender, true);
 }
 
 static void return_to_queue(struct chan_channel *channel,

@@ -197,8 +197,8 @@ bool chan_flow_can_send(struct chan_channel *channel);
  */
 static inline bool chan_flow_looks_empty(const struct chan_channel *channel)
 {
-	return !data_race(channel->queue.filled) &&
-	       !data_race(channel->closing);
+	/* Whoever relies on it looks again, with the lock. */
+	return data_race(!channel->queue.filled && !channel->closing);
 }
 
 /**

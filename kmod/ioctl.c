@@ -10,8 +10,8 @@
 #include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/fs_struct.h>
-#include <linux/string.h>
 #include <linux/minmax.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 
 #include "batch.h"
@@ -25,6 +25,7 @@
 #include "ioctl.h"
 #include "op.h"
 #include "record.h"
+#include "select.h"
 
 #define RIGHTS_ALL (CHAN_RIGHT_SEND | CHAN_RIGHT_RECV | CHAN_RIGHT_ADMIN)
 #define CREATE_FLAGS \
@@ -59,7 +60,8 @@ static long query(const struct chan_record *rec)
 	q = (struct chan_query){
 		.abi = CHAN_ABI_VERSION,
 		.max_parked = limits.max_parked,
-		.features = CHAN_FEATURE_OP | CHAN_FEATURE_BATCH,
+		.features = CHAN_FEATURE_OP | CHAN_FEATURE_BATCH |
+			    CHAN_FEATURE_SELECT,
 		.max_channels = limits.max_channels,
 		.user_channels = limits.user_channels,
 		.user_bytes = limits.user_bytes,
@@ -276,10 +278,10 @@ static long shutdown(struct chan_endpoint *endpoint)
 
 static long op(struct chan_endpoint *endpoint, const struct chan_record *rec)
 {
-	struct chan_call call = { .record = *rec };
+	struct chan_call call __uninitialized;
 	int result;
 
-	result = chan_op_read(&call);
+	result = chan_op_read(&call, rec);
 	if (result)
 		return result;
 	if (call.op.fd && call.op.fd != -1)
@@ -290,7 +292,7 @@ static long op(struct chan_endpoint *endpoint, const struct chan_record *rec)
 
 static int check_batch(const struct chan_batch *batch)
 {
-	if (batch->flags || batch->deadline || batch->reserved)
+	if (batch->reserved)
 		return -EINVAL;
 	if (!batch->nr || batch->nr > CHAN_BATCH_MAX)
 		return -EINVAL;
@@ -301,23 +303,57 @@ static int check_batch(const struct chan_batch *batch)
 	return 0;
 }
 
-static long batch(struct file *file, const struct chan_record *rec)
+/* In order: each operation says itself how it waits. */
+static int check_sequence(const struct chan_batch *batch)
+{
+	if (batch->flags || batch->deadline)
+		return -EINVAL;
+	return check_batch(batch);
+}
+
+static int check_select(const struct chan_batch *batch)
+{
+	if (batch->flags & ~(CHAN_ORDERED | CHAN_NOWAIT))
+		return -EINVAL;
+	return check_batch(batch);
+}
+
+/* Done twice: first, to see that it can be written; then as it came out. */
+static int tell_batch(const struct chan_record *rec,
+		      const struct chan_batch *batch)
+{
+	struct chan_batch __user *to = rec->uptr;
+
+	if (put_user(batch->done, &to->done) ||
+	    put_user(batch->index, &to->index))
+		return -EFAULT;
+	return 0;
+}
+
+static int run_batch(struct file *file, struct chan_batch *batch, bool select)
+{
+	return select ? chan_select_run(file, batch) :
+			chan_batch_run(file, batch);
+}
+
+static long batch(struct file *file, const struct chan_record *rec, bool select)
 {
 	struct chan_batch batch;
 	int err, told;
+	u32 index;
 
 	err = chan_record_in(rec, &batch, sizeof(batch),
 			     CHAN_RECORD_V1(typeof(batch), reserved));
 	if (err)
 		return err;
 	batch.done = 0;
-	err = check_batch(&batch);
-	/* First, to see that it can be written; then as it came out. */
-	told = chan_record_out(rec, &batch, sizeof(batch));
+	index = batch.index;
+	err = select ? check_select(&batch) : check_sequence(&batch);
+	told = tell_batch(rec, &batch);
 	if (err || told)
 		return err ?: told;
-	err = chan_batch_run(file, &batch);
-	if (batch.done && chan_record_out(rec, &batch, sizeof(batch)))
+	err = run_batch(file, &batch, select);
+	if ((batch.done || batch.index != index) && tell_batch(rec, &batch))
 		return -EFAULT;
 	return err;
 }
@@ -355,7 +391,9 @@ long chan_ioctl_endpoint(struct file *file, unsigned int cmd, unsigned long arg)
 	case IOC_BARE(CHAN_IOC_OP):
 		return op(endpoint, &rec);
 	case IOC_BARE(CHAN_IOC_BATCH):
-		return batch(file, &rec);
+		return batch(file, &rec, false);
+	case IOC_BARE(CHAN_IOC_SELECT):
+		return batch(file, &rec, true);
 	case IOC_BARE(CHAN_IOC_QUERY):
 		return query(&rec);
 	case IOC_BARE(CHAN_IOC_DERIVE):

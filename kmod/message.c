@@ -17,12 +17,6 @@
 
 static struct kmem_cache *messages;
 
-/*
- * At the limit of a memory cgroup a send fails; it does not get anyone killed,
- * nor fill the log.
- */
-#define GFP_MESSAGE (GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
-
 const u16 chan_message_steps[CHAN_MESSAGE_STATES] = {
 	[CHAN_MESSAGE_NEW] =
 		BIT(CHAN_MESSAGE_WAITING) | BIT(CHAN_MESSAGE_QUEUED) |
@@ -39,6 +33,8 @@ const u16 chan_message_steps[CHAN_MESSAGE_STATES] = {
 		BIT(CHAN_MESSAGE_RECEIVED) | BIT(CHAN_MESSAGE_QUEUED) |
 		BIT(CHAN_MESSAGE_WAITING) | BIT(CHAN_MESSAGE_WITHDRAWN) |
 		BIT(CHAN_MESSAGE_ABANDONED),
+	/* An arm of a select that is tried again. */
+	[CHAN_MESSAGE_WITHDRAWN] = BIT(CHAN_MESSAGE_NEW),
 	[CHAN_MESSAGE_RECEIVED] =
 		BIT(CHAN_MESSAGE_SETTLED) | BIT(CHAN_MESSAGE_QUEUED) |
 		BIT(CHAN_MESSAGE_ABANDONED) | BIT(CHAN_MESSAGE_DROPPED),
@@ -75,13 +71,13 @@ struct chan_message *chan_message_create(u32 len)
 {
 	struct chan_message *message;
 
-	message = kmem_cache_alloc(messages, GFP_MESSAGE);
+	message = kmem_cache_alloc(messages, CHAN_GFP);
 	if (!message)
 		return NULL;
 	chan_message_renew(message, len);
 	if (len <= CHAN_MESSAGE_INLINE)
 		return message;
-	message->data = kvmalloc(len, GFP_MESSAGE);
+	message->data = kvmalloc(len, CHAN_GFP);
 	if (!message->data) {
 		kmem_cache_free(messages, message);
 		return NULL;

@@ -17,6 +17,12 @@
 
 #include "copy.h"
 
+/*
+ * For what an operation needs: at the limit of a memory cgroup it fails; it does
+ * not get anyone killed, nor fill the log.
+ */
+#define CHAN_GFP (GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 struct chan_endpoint;
 struct chan_stamp;
 struct chan_waiter;

@@ -27,7 +27,7 @@ static const u8 styles[][CHAN_DUTY_REPLY + 1] = {
 	[CHAN_UNTIL_SETTLED][CHAN_DUTY_REPLY] = FAIL | REDELIVER,
 };
 
-static bool is_style(const struct chan_op *op, bool rendezvous)
+static __always_inline bool is_style(const struct chan_op *op, bool rendezvous)
 {
 	if (op->until > CHAN_UNTIL_SETTLED || op->duty > CHAN_DUTY_REPLY ||
 	    op->on_death > CHAN_ON_DEATH_REDELIVER)
@@ -37,7 +37,7 @@ static bool is_style(const struct chan_op *op, bool rendezvous)
 	return styles[op->until][op->duty] & BIT(op->on_death);
 }
 
-static int check_send(const struct chan_op *op, bool rendezvous)
+static __always_inline int check_send(const struct chan_op *op, bool rendezvous)
 {
 	bool may_nowait = op->until == CHAN_UNTIL_QUEUED ||
 			  (op->until == CHAN_UNTIL_RECEIVED && rendezvous);
@@ -49,7 +49,7 @@ static int check_send(const struct chan_op *op, bool rendezvous)
 	return is_style(op, rendezvous) ? 0 : -EINVAL;
 }
 
-static int check_receive(const struct chan_op *op)
+static __always_inline int check_receive(const struct chan_op *op)
 {
 	if (op->flags & ~(CHAN_NOWAIT | CHAN_PEEK | CHAN_AUTOACK))
 		return -EINVAL;
@@ -74,7 +74,7 @@ static int check_cancel(const struct chan_op *op)
 	return op->flags & CHAN_BY_TAG && !op->tag ? -EINVAL : 0;
 }
 
-static int check(const struct chan_op *op, bool rendezvous)
+static __always_inline int check(const struct chan_op *op, bool rendezvous)
 {
 	switch (op->code) {
 	case CHAN_OP_SEND:
@@ -103,11 +103,32 @@ int chan_op_tell(struct chan_call *call, const struct chan_op *op)
 {
 	int err = chan_record_out(&call->record, op, sizeof(*op));
 
+	call->written = true;
 	call->told = !err;
 	return err;
 }
 
-static int run(struct chan_endpoint *endpoint, struct chan_call *call)
+/* Waiting is the select's: an arm has no say in it. */
+int chan_op_check_arm_in_full(const struct chan_op *op, bool rendezvous)
+{
+	u8 most = rendezvous ? CHAN_UNTIL_RECEIVED : CHAN_UNTIL_QUEUED;
+
+	if (op->deadline || op->flags & CHAN_NOWAIT)
+		return -EINVAL;
+	switch (op->code) {
+	case CHAN_OP_SEND:
+		if (op->duty != CHAN_DUTY_NONE || op->until > most)
+			return -EINVAL;
+		return check_send(op, rendezvous);
+	case CHAN_OP_RECV:
+		return check_receive(op);
+	default:
+		return -EINVAL;
+	}
+}
+
+static __always_inline int run(struct chan_endpoint *endpoint,
+			       struct chan_call *call)
 {
 	u32 code = call->op.code;
 	int err;
@@ -131,15 +152,25 @@ static int run(struct chan_endpoint *endpoint, struct chan_call *call)
 	}
 }
 
-int chan_op_read(struct chan_call *call)
+int chan_op_try(struct chan_endpoint *endpoint, struct chan_call *call)
+{
+	return run(endpoint, call);
+}
+
+int chan_op_read(struct chan_call *call, const struct chan_record *record)
 {
 	int err;
 
-	err = chan_record_in(&call->record, &call->op, sizeof(call->op),
+	err = chan_record_in(record, &call->op, sizeof(call->op),
 			     CHAN_RECORD_V1(typeof(call->op), sent_at));
+	if (err)
+		return err;
+	call->record = *record;
 	call->deadline = call->op.deadline;
 	call->nowait = call->op.flags & CHAN_NOWAIT;
-	return err;
+	call->told = false;
+	call->written = false;
+	return 0;
 }
 
 /* What cannot be told must not be restarted: the record would not know. */

@@ -17,6 +17,7 @@
  * @deadline: how long it may wait, CLOCK_MONOTONIC nanoseconds; 0 is for ever
  * @nowait: not at all for a slot, a receiver or a message
  * @told: user space has been told, there is nothing to be written
+ * @written: the record is not as it was read, whatever it says
  *
  * Lives on the stack of its task. What would take effect though its record
  * cannot be written is told before it is true.
@@ -27,6 +28,7 @@ struct chan_call {
 	u64 deadline;
 	bool nowait;
 	bool told;
+	bool written;
 };
 
 /**
@@ -40,11 +42,13 @@ int chan_op_tell(struct chan_call *call, const struct chan_op *op);
 
 /**
  * chan_op_read() - read a record
- * @call: with @record; gets @op, and waits as that says
+ * @call: result: need not be initialised, for it is long; waits as the record
+ *	says
+ * @record: where it is
  *
  * Return: 0 or, and then there is nothing to be told, see chan_record_in().
  */
-int chan_op_read(struct chan_call *call);
+int chan_op_read(struct chan_call *call, const struct chan_record *record);
 
 /**
  * chan_op_finish() - tell what came of an operation
@@ -54,6 +58,38 @@ int chan_op_read(struct chan_call *call);
  * Return: @result, or -EFAULT if it cannot be told.
  */
 int chan_op_finish(struct chan_call *call, int result);
+
+/**
+ * chan_op_check_arm_in_full() - chan_op_check_arm() of what is not usual
+ * @op: as it was read
+ * @rendezvous: has its channel cap 0?
+ *
+ * Return: 0 or -EINVAL.
+ */
+int chan_op_check_arm_in_full(const struct chan_op *op, bool rendezvous);
+
+/**
+ * chan_op_check_arm() - can a select choose it?
+ * @op: as it was read
+ * @rendezvous: has its channel cap 0?
+ *
+ * Return: 0 or -EINVAL.
+ */
+static inline int chan_op_check_arm(const struct chan_op *op, bool rendezvous)
+{
+	if (likely(op->code == CHAN_OP_RECV && !op->flags && !op->deadline))
+		return 0;
+	return chan_op_check_arm_in_full(op, rendezvous);
+}
+
+/**
+ * chan_op_try() - chan_op_run(), but do not tell
+ * @endpoint: on which
+ * @call: as it was read, perhaps waiting otherwise than its record says
+ *
+ * Return: what chan_op_finish() is to tell.
+ */
+int chan_op_try(struct chan_endpoint *endpoint, struct chan_call *call);
 
 /**
  * chan_op_run() - one operation, now

@@ -225,10 +225,10 @@ ssize_t chan_receive(struct chan_endpoint *endpoint,
 	return receive(&receiving);
 }
 
-void chan_receive_prepare(struct chan_receiving *receiving,
-			  struct chan_payload *to,
-			  struct chan_endpoint *endpoint,
-			  struct chan_call *call)
+static __always_inline void prepare(struct chan_receiving *receiving,
+				    struct chan_payload *to,
+				    struct chan_endpoint *endpoint,
+				    struct chan_call *call)
 {
 	const struct chan_op *op = &call->op;
 
@@ -248,13 +248,21 @@ void chan_receive_prepare(struct chan_receiving *receiving,
 	};
 }
 
+void chan_receive_prepare(struct chan_receiving *receiving,
+			  struct chan_payload *to,
+			  struct chan_endpoint *endpoint,
+			  struct chan_call *call)
+{
+	prepare(receiving, to, endpoint, call);
+}
+
 int chan_receive_op(struct chan_endpoint *endpoint, struct chan_call *call)
 {
 	struct chan_receiving receiving;
 	struct chan_payload to;
 	int result;
 
-	chan_receive_prepare(&receiving, &to, endpoint, call);
+	prepare(&receiving, &to, endpoint, call);
 	if (call->op.flags & CHAN_PEEK)
 		result = peek(&receiving);
 	else

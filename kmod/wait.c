@@ -12,16 +12,12 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/wait.h>
 
 #include "channel.h"
 #include "compat.h"
 #include "wait.h"
-
-void chan_wait_init(struct chan_waiter *waiter)
-{
-	*waiter = (struct chan_waiter){ .task = current };
-}
 
 void chan_wait_decide(struct chan_channel *channel, struct chan_waiter *waiter,
 		      int result)
@@ -48,17 +44,31 @@ static bool sleep_until(u64 deadline)
 					HRTIMER_MODE_ABS);
 }
 
-/* chan_done: pairs with the release in wake_waiter(). */
-static bool is_done(const struct chan_waiter *waiter)
+static __always_inline bool is_done(const void *what)
 {
-	return !IS_ERR_OR_NULL(waiter) && smp_load_acquire(&waiter->done);
+	const struct chan_waiter *waiter = what;
+
+	/* chan_done: pairs with the release in wake_waiter(). */
+	return smp_load_acquire(&waiter->done);
 }
 
-/*
- * 0: one was chosen, and is done; otherwise what came before that was seen. An
- * operation that waits for one thing has made its choice beforehand.
- */
-static int wait_until_done(struct chan_waiter *const *chosen, u64 deadline)
+static __always_inline bool is_done_or_back(const void *what)
+{
+	const struct chan_waiter *waiter = what;
+
+	return is_done(waiter) || READ_ONCE(waiter->back);
+}
+
+static __always_inline bool is_made(const void *what)
+{
+	const struct chan_choice *choice = what;
+
+	return READ_ONCE(choice->chosen);
+}
+
+/* 0: what was waited for; otherwise what came before that was seen. */
+static __always_inline int wait_until(bool (*has_come)(const void *what),
+				      const void *what, u64 deadline)
 {
 	bool expired = false;
 	int err;
@@ -67,7 +77,7 @@ static int wait_until_done(struct chan_waiter *const *chosen, u64 deadline)
 	cond_resched();
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
-		if (is_done(READ_ONCE(*chosen))) {
+		if (has_come(what)) {
 			err = 0;
 			break;
 		}
@@ -93,8 +103,9 @@ static void wait_for_decider(struct chan_waiter *waiter)
 	__set_current_state(TASK_RUNNING);
 }
 
-bool chan_wait_is_undecided(struct chan_channel *channel,
-			    struct chan_waiter *waiter)
+/* True, and the lock is held; false, and it is done. */
+static bool is_undecided(struct chan_channel *channel,
+			 struct chan_waiter *waiter)
 {
 	spin_lock(&channel->lock);
 	if (!waiter->decided)
@@ -107,18 +118,28 @@ bool chan_wait_is_undecided(struct chan_channel *channel,
 int chan_wait_for_decision(struct chan_channel *channel,
 			   struct chan_waiter *waiter, u64 deadline)
 {
-	int err = wait_until_done(&waiter, deadline);
+	int err = wait_until(is_done, waiter, deadline);
 
-	return err && chan_wait_is_undecided(channel, waiter) ? err : 0;
+	return err && is_undecided(channel, waiter) ? err : 0;
+}
+
+int chan_wait_for_arm(struct chan_channel *channel, struct chan_waiter *waiter,
+		      u64 deadline)
+{
+	int err = wait_until(is_done_or_back, waiter, deadline);
+
+	if (!err)
+		return is_done(waiter) ? 0 : -EAGAIN;
+	return is_undecided(channel, waiter) ? err : 0;
 }
 
 int chan_wait_for_choice(struct chan_choice *choice, u64 deadline)
 {
-	int err = wait_until_done(&choice->chosen, deadline);
+	int err = wait_until(is_made, choice, deadline);
 
-	if (err)
-		cmpxchg(&choice->chosen, NULL, ERR_PTR(err));
-	return err;
+	if (err && !cmpxchg(&choice->chosen, NULL, ERR_PTR(err)))
+		return err;
+	return 0;
 }
 
 /*
@@ -161,25 +182,35 @@ static void wake_all_pollers(struct chan_channel *channel)
 	wake_pollers(&channel->writable, 0, EPOLLOUT | EPOLLWRNORM | EPOLLERR);
 }
 
-void chan_wait_wake(struct chan_channel *channel,
-		    const struct chan_wakeups *wake)
+static __always_inline void wake(struct chan_channel *channel,
+				 const struct chan_wakeups *wakeups)
 {
-	wake_waiters(wake->decided);
-	chan_stamp_destroy_list(wake->retired);
-	if (wake->ended)
+	wake_waiters(wakeups->decided);
+	if (unlikely(wakeups->chosen)) {
+		wake_up_process(wakeups->chosen);
+		put_task_struct(wakeups->chosen);
+	}
+	chan_stamp_destroy_list(wakeups->retired);
+	if (wakeups->ended)
 		wake_all_pollers(channel);
-	if (wake->readable)
-		wake_pollers(&channel->readable, wake->readable,
+	if (wakeups->readable)
+		wake_pollers(&channel->readable, wakeups->readable,
 			     EPOLLIN | EPOLLRDNORM);
-	if (wake->writable)
-		wake_pollers(&channel->writable, wake->writable,
+	if (wakeups->writable)
+		wake_pollers(&channel->writable, wakeups->writable,
 			     EPOLLOUT | EPOLLWRNORM);
+}
+
+void chan_wait_wake(struct chan_channel *channel,
+		    const struct chan_wakeups *wakeups)
+{
+	wake(channel, wakeups);
 }
 
 void chan_wait_unlock_and_wake(struct chan_channel *channel)
 {
-	struct chan_wakeups wake;
+	struct chan_wakeups wakeups;
 
-	chan_wait_drop(channel, &wake);
-	chan_wait_wake(channel, &wake);
+	chan_wait_drop(channel, &wakeups);
+	wake(channel, &wakeups);
 }

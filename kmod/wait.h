@@ -7,6 +7,8 @@
 
 #include <linux/atomic.h>
 #include <linux/list.h>
+#include <linux/sched.h>
+#include <linux/sched/task.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
@@ -39,6 +41,8 @@ struct chan_want {
  * Whoever is about to decide one of them, under the lock of its channel, has
  * to choose it first; the others have lost from then on, and whoever meets one
  * takes it out of its list and goes on. Once chosen, always chosen.
+ * If the decision has to wait for something else, the task is woken at once, and
+ * parts from the others.
  */
 struct chan_choice {
 	struct chan_waiter *chosen;
@@ -58,6 +62,8 @@ struct chan_choice {
  * @tag: of a receiver or peeker: for CHAN_OP_CANCEL; 0 is none
  * @result: 0 or a negative errno
  * @state: of a sender: CHAN_STATE_*, how far its message got
+ * @back: of an arm that sends: its receiver could not copy the message, which is
+ *	in line again
  * @parked: of a receiver or peeker: is it in @link's list?
  * @decided: @result stands, the operation is over; under the channel's lock
  * @done: nobody else will touch this struct any more
@@ -78,6 +84,7 @@ struct chan_waiter {
 	u64 tag;
 	int result;
 	u8 state;
+	bool back;
 	bool parked;
 	bool decided;
 	bool done;
@@ -87,7 +94,10 @@ struct chan_waiter {
  * chan_wait_init() - prepare to wait
  * @waiter: of the current task
  */
-void chan_wait_init(struct chan_waiter *waiter);
+static inline void chan_wait_init(struct chan_waiter *waiter)
+{
+	*waiter = (struct chan_waiter){ .task = current };
+}
 
 /**
  * chan_wait_choose() - before a waiter is decided, or its message claimed
@@ -158,27 +168,26 @@ int chan_wait_for_decision(struct chan_channel *channel,
 			   struct chan_waiter *waiter, u64 deadline);
 
 /**
- * chan_wait_for_choice() - wait until one of several waiters is decided
+ * chan_wait_for_arm() - chan_wait_for_decision() of one that was chosen
+ * @channel: as there
+ * @waiter: part of a choice
+ * @deadline: as there
+ *
+ * Return: as there, but -EAGAIN: it is @back, and the lock is not held.
+ */
+int chan_wait_for_arm(struct chan_channel *channel, struct chan_waiter *waiter,
+		      u64 deadline);
+
+/**
+ * chan_wait_for_choice() - wait until one of several waiters is chosen
  * @choice: of the current task
  * @deadline: CLOCK_MONOTONIC nanoseconds; 0 is none
  *
- * Return: 0, the chosen one is decided, and nobody else will touch it any more;
- * -ERESTARTSYS or -ETIMEDOUT: that came first. Then either none will ever be
- * chosen, and @choice->chosen is that error; or one is chosen, and the caller
- * asks chan_wait_is_undecided().
+ * Return: 0, @choice->chosen is decided or going to be, and the others have
+ * lost; -ERESTARTSYS or -ETIMEDOUT: that came first, none will ever be chosen,
+ * and @choice->chosen is that error.
  */
 int chan_wait_for_choice(struct chan_choice *choice, u64 deadline);
-
-/**
- * chan_wait_is_undecided() - may a waiter still leave?
- * @channel: that knows it
- * @waiter: of the current task
- *
- * Return: true, and **the lock is held**, so that the caller can leave before
- * anybody decides; false: decided, and nobody else will touch it any more.
- */
-bool chan_wait_is_undecided(struct chan_channel *channel,
-			    struct chan_waiter *waiter);
 
 /*
  * chan_poll: a poller adds itself to the wait queue, then takes the lock of
@@ -213,6 +222,18 @@ static inline void chan_wait_note_writable(struct chan_channel *channel)
 }
 
 /**
+ * chan_wait_note_chosen() - it will be decided later, but may part from others
+ * @channel: which, its lock held
+ * @waiter: chosen, not decided
+ */
+static inline void chan_wait_note_chosen(struct chan_channel *channel,
+					 struct chan_waiter *waiter)
+{
+	channel->wake.chosen = get_task_struct(waiter->task);
+	channel->wake.any = true;
+}
+
+/**
  * chan_wait_note_ended() - an end of the channel is gone, for all who poll
  * @channel: which, its lock held
  */
@@ -238,12 +259,12 @@ static inline void chan_wait_retire(struct chan_channel *channel,
 /**
  * chan_wait_drop() - drop the lock; for whoever holds those of several channels
  * @channel: which, its lock held; the caller keeps it alive
- * @wake: gets what chan_wait_wake() has to do, when all locks are dropped
+ * @wakeups: gets what chan_wait_wake() has to do, when all locks are dropped
  */
 static inline void chan_wait_drop(struct chan_channel *channel,
-				  struct chan_wakeups *wake)
+				  struct chan_wakeups *wakeups)
 {
-	*wake = channel->wake;
+	*wakeups = channel->wake;
 	channel->wake = (struct chan_wakeups){};
 	spin_unlock(&channel->lock);
 }
@@ -251,10 +272,10 @@ static inline void chan_wait_drop(struct chan_channel *channel,
 /**
  * chan_wait_wake() - wake whoever there is to wake
  * @channel: which; no lock held; the caller keeps it alive
- * @wake: from chan_wait_drop()
+ * @wakeups: from chan_wait_drop()
  */
 void chan_wait_wake(struct chan_channel *channel,
-		    const struct chan_wakeups *wake);
+		    const struct chan_wakeups *wakeups);
 
 /**
  * chan_wait_unlock_and_wake() - chan_wait_unlock() when there is news

@@ -18,7 +18,8 @@ TEST_F(records, query_tells_the_fixed_limits_everywhere)
 
 		ASSERT_EQ(0, get_query(fds[i], &q));
 		EXPECT_EQ((__u32)CHAN_ABI_VERSION, q.abi);
-		EXPECT_EQ((__u64)(CHAN_FEATURE_OP | CHAN_FEATURE_BATCH),
+		EXPECT_EQ((__u64)(CHAN_FEATURE_OP | CHAN_FEATURE_BATCH |
+				  CHAN_FEATURE_SELECT),
 			  q.features);
 		EXPECT_EQ(65536U, q.cap_max);
 		EXPECT_EQ(16777216U, q.msg_max);
@@ -125,6 +126,7 @@ TEST_F(records, ioctl_of_another_file_is_ENOTTY)
 		{ "SHUTDOWN", CHAN_IOC_SHUTDOWN, true, false },
 		{ "OP", CHAN_IOC_OP, true, false },
 		{ "BATCH", CHAN_IOC_BATCH, true, false },
+		{ "SELECT", CHAN_IOC_SELECT, true, false },
 		{ "number 0x7f", _IO(CHAN_IOC_MAGIC, 0x7f), true, true },
 		{ "number 0xff", _IOWR(CHAN_IOC_MAGIC, 0xff, __u64), true,
 		  true },

@@ -63,7 +63,7 @@ TEST_F(compat, every_ioctl_does_the_same)
 	struct chan_derive *d = self->low;
 	struct chan_op *op = self->low + 1024;
 	struct chan_batch *b = self->low;
-	struct chan_op pair[2];
+	struct chan_op pair[2], swap;
 	struct chan_name *n = self->low;
 	int fd;
 
@@ -135,6 +135,16 @@ TEST_F(compat, every_ioctl_does_the_same)
 	EXPECT_EQ(2U, b->done);
 	EXPECT_EQ(2, pair[1].result);
 	EXPECT_EQ(0, memcmp("64", op, 2));
+
+	/* The receipt first: there is nothing to receive yet. */
+	swap = pair[0];
+	pair[0] = pair[1];
+	pair[1] = swap;
+	b->index = 0xcccccccc;
+	ASSERT_EQ(0, ioctl_32(fd, CHAN_IOC_SELECT, b));
+	EXPECT_EQ(1U, b->index);
+	ASSERT_EQ(0, ioctl_32(fd, CHAN_IOC_SELECT, b));
+	EXPECT_GT(2U, b->index);
 	EXPECT_EQ(0, ioctl_32(fd, CHAN_IOC_SHUTDOWN, NULL));
 
 	n->name = address(NAME);
@@ -160,6 +170,7 @@ TEST_F(compat, errors_are_the_same)
 	EXPECT_EQ(-ENOTTY, ioctl_32(self->control, CHAN_IOC_STAT, c));
 	EXPECT_EQ(-ENOTTY, ioctl_32(self->control, CHAN_IOC_OP, c));
 	EXPECT_EQ(-ENOTTY, ioctl_32(self->control, CHAN_IOC_BATCH, c));
+	EXPECT_EQ(-ENOTTY, ioctl_32(self->control, CHAN_IOC_SELECT, c));
 }
 
 TEST_HARNESS_MAIN

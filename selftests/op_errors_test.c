@@ -48,6 +48,9 @@ FIXTURE_VARIANT_ADD(op_errors, alone) {
 FIXTURE_VARIANT_ADD(op_errors, as_a_batch) {
 	.entry = AS_A_BATCH,
 };
+FIXTURE_VARIANT_ADD(op_errors, as_a_select) {
+	.entry = AS_A_SELECT,
+};
 /* clang-format on */
 
 FIXTURE_SETUP(op_errors)
@@ -93,7 +96,7 @@ static int run_at(int fd, void *record)
 	struct chan_batch batch = batch_of(record, 1);
 	int ret;
 
-	if (entry == ALONE)
+	if (entry != AS_A_BATCH)
 		return record_ioctl(fd, CHAN_IOC_OP, record);
 	ret = run_batch(fd, &batch);
 	return ret < 0 ? ret : 0;

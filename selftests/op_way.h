@@ -26,6 +26,7 @@ FIXTURE_VARIANT(way)
 {
 	__u32 cap;
 	__u8 until;
+	enum entry entry;
 };
 
 /* clang-format off */
@@ -45,10 +46,21 @@ FIXTURE_VARIANT_ADD(way, rendezvous_queued) {
 	.cap = 0,
 	.until = CHAN_UNTIL_QUEUED,
 };
+FIXTURE_VARIANT_ADD(way, queued_by_a_select) {
+	.cap = CAP,
+	.until = CHAN_UNTIL_QUEUED,
+	.entry = AS_A_SELECT,
+};
+FIXTURE_VARIANT_ADD(way, rendezvous_by_a_select) {
+	.cap = 0,
+	.until = CHAN_UNTIL_QUEUED,
+	.entry = AS_A_SELECT,
+};
 /* clang-format on */
 
 FIXTURE_SETUP(way)
 {
+	entry = variant->entry;
 	self->control = open_control();
 	ASSERT_LE(0, self->control);
 	ASSERT_EQ(0, ends_sized(self->control, &self->ends, variant->cap,

@@ -169,12 +169,54 @@ static inline int run_ops(int fd, struct chan_op *ops, __u32 nr)
 }
 
 /*
- * How operations enter the kernel: each by itself, each as a batch of one, or
- * each of a thread's in a batch behind one that does nothing.
+ * How operations enter the kernel: each by itself, each as a batch of one, each
+ * of a thread's in a batch behind one that does nothing, or, if it can be that,
+ * each as the only arm of a select.
  */
-enum entry { ALONE, AS_A_BATCH, BEHIND_ANOTHER };
+enum entry { ALONE, AS_A_BATCH, BEHIND_ANOTHER, AS_A_SELECT };
 
 static enum entry entry;
+
+/* Whether a select takes it, if it is not malformed. */
+static inline bool can_be_an_arm(const struct chan_op *op)
+{
+	if (op->fd && op->fd != -1)
+		return false;
+	return op->code == CHAN_OP_RECV ||
+	       (op->code == CHAN_OP_SEND && !op->until && !op->duty &&
+		!op->on_death);
+}
+
+/* A select that comes to nothing tells that itself, and not the record. */
+static inline void tell_for_select(struct chan_op *op, int ret)
+{
+	op->result = ret;
+	if (op->code != CHAN_OP_SEND)
+		return;
+	op->state = CHAN_STATE_WITHDRAWN;
+	op->id = 0;
+}
+
+/* The time is the select's; everything else is the arm's. */
+static inline int run_select_of_one(int fd, struct chan_op *op)
+{
+	const struct chan_op was = *op;
+	struct chan_batch batch = batch_of(op, 1);
+	int ret;
+
+	batch.flags = op->flags & CHAN_NOWAIT;
+	batch.deadline = op->deadline;
+	op->flags &= ~CHAN_NOWAIT;
+	op->deadline = 0;
+	op->fd = -1;
+	ret = record_ioctl(fd, CHAN_IOC_SELECT, &batch);
+	op->flags = was.flags;
+	op->deadline = was.deadline;
+	op->fd = was.fd;
+	if (ret && batch.index)
+		tell_for_select(op, ret);
+	return ret;
+}
 
 /* The result: bytes or 0, or a negative errno. */
 static inline int run(int fd, struct chan_op *op)
@@ -184,6 +226,8 @@ static inline int run(int fd, struct chan_op *op)
 	if (entry == AS_A_BATCH) {
 		ret = run_ops(fd, op, 1);
 		ret = ret < 0 ? ret : 0;
+	} else if (entry == AS_A_SELECT && can_be_an_arm(op)) {
+		ret = run_select_of_one(fd, op);
 	} else {
 		ret = record_ioctl(fd, CHAN_IOC_OP, op);
 	}

@@ -24,6 +24,7 @@ static const struct record_row {
 	{ "STAT", 4, sizeof(struct chan_stat), false, true },
 	{ "OP", 6, sizeof(struct chan_op), false, true },
 	{ "BATCH", 7, sizeof(struct chan_batch), false, true },
+	{ "SELECT", 8, sizeof(struct chan_batch), false, true },
 };
 
 static inline unsigned long sized(const struct record_row *row,
@@ -38,6 +39,16 @@ static struct chan_op op_on_none = {
 	.fd = -1,
 	.flags = CHAN_BY_TAG,
 	.tag = 1,
+};
+
+/* A look at the message that the fixture has sent: it is always ready. */
+static char looked_at[1];
+static struct chan_op look = {
+	.code = CHAN_OP_RECV,
+	.flags = CHAN_PEEK,
+	.fd = -1,
+	.buf = (unsigned long)looked_at,
+	.len = sizeof(looked_at),
 };
 
 /* A record that succeeds, but for REMOVE, which needs the name to exist. */
@@ -62,6 +73,12 @@ static inline void fill(const struct record_row *row, void *record)
 			.nr = 1,
 			.op_size = sizeof(op_on_none),
 		};
+	else if (row->nr == 8)
+		*(struct chan_batch *)record = (struct chan_batch){
+			.ops = address(&look),
+			.nr = 1,
+			.op_size = sizeof(look),
+		};
 }
 
 FIXTURE(records)
@@ -76,6 +93,7 @@ FIXTURE_SETUP(records)
 	ASSERT_LE(0, self->control);
 	self->endpoint = create_channel(self->control, NULL);
 	ASSERT_LE(0, self->endpoint);
+	ASSERT_EQ(1, write(self->endpoint, "?", 1));
 	self->fds = count_fds();
 }
 

@@ -15,6 +15,8 @@
  * In "batch" the two of the other are one entry: it settles, and waits for the
  * next. Streaming is one process that only sends and one that only receives, by
  * read and write, by operations ("op"), or by many of them at a time ("batch").
+ * Receiving is of messages that are there, by RECV ("op"), or by a select among
+ * the receives of eight channels of which the last has them ("select").
  */
 #include <err.h>
 #include <fcntl.h>
@@ -35,6 +37,7 @@
 #define REPETITIONS 5
 #define SIZE	    8
 #define BATCH	    32 /* messages in an entry, where there are many */
+#define ARMS	    8 /* channels that a select chooses from */
 
 /* One direction: what is written to the one descriptor is read from the other. */
 struct lane {
@@ -335,10 +338,81 @@ static uint64_t stream_batch(const struct lane *there, const struct lane *back,
 	return __rdtsc() - begun;
 }
 
+/* Receiving what is there --------------------------------------------------- */
+
+#define STOCK 1000 /* messages, sent beforehand */
+
+static void look_on(const struct lane *there, const struct lane *back)
+{
+	(void)there;
+	(void)back;
+	for (;;)
+		pause();
+}
+
+static void stock_up(const struct lane *lane)
+{
+	for (int i = 0; i < STOCK; i++)
+		send_one(lane, "message");
+}
+
+static uint64_t receive_op_by_op(const struct lane *there,
+				 const struct lane *back, unsigned int rounds)
+{
+	uint64_t begun, spent = 0;
+	char message[SIZE];
+	struct chan_op op;
+
+	(void)back;
+	for (unsigned int done = 0; done < rounds; done += STOCK) {
+		stock_up(there);
+		begun = __rdtsc();
+		for (int i = 0; i < STOCK; i++) {
+			op = receive_op(message);
+			operate(there->in, &op);
+		}
+		spent += __rdtsc() - begun;
+	}
+	return spent;
+}
+
+static uint64_t receive_selecting(const struct lane *there,
+				  const struct lane *back, unsigned int rounds)
+{
+	uint64_t begun, spent = 0;
+	struct chan_op ops[ARMS];
+	struct chan_batch batch = {
+		.ops = (uintptr_t)ops,
+		.nr = ARMS,
+		.op_size = sizeof(ops[0]),
+	};
+	char message[SIZE];
+	int fds[ARMS];
+
+	(void)back;
+	for (int arm = 0; arm < ARMS; arm++) {
+		fds[arm] = arm < ARMS - 1 ? open_chan().in : there->in;
+		ops[arm] = receive_op(message);
+		ops[arm].fd = fds[arm];
+	}
+	for (unsigned int done = 0; done < rounds; done += STOCK) {
+		stock_up(there);
+		begun = __rdtsc();
+		for (int i = 0; i < STOCK; i++)
+			if (ioctl(there->in, CHAN_IOC_SELECT, &batch))
+				err(1, "CHAN_IOC_SELECT");
+		spent += __rdtsc() - begun;
+	}
+	for (int arm = 0; arm < ARMS - 1; arm++)
+		close(fds[arm]);
+	return spent;
+}
+
 /* What is measured ---------------------------------------------------------- */
 
 #define ROUND_TRIP "round trip, 8 bytes"
 #define STREAMING  "streaming, 8 bytes"
+#define RECEIVING  "receiving, 8 bytes"
 
 static const struct workload {
 	const char *name, *transport;
@@ -359,6 +433,9 @@ static const struct workload {
 	/* Whole batches, of the first rounds too. */
 	{ STREAMING, "batch", 10 * BATCH * 150, open_chan, drain_batch,
 	  stream_batch },
+	{ RECEIVING, "op", 10 * STOCK, open_chan, look_on, receive_op_by_op },
+	{ RECEIVING, "select", 10 * STOCK, open_chan, look_on,
+	  receive_selecting },
 };
 
 static pid_t start_partner(const struct workload *workload,

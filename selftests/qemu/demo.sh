@@ -92,6 +92,12 @@ run 'ask'
 step "A worker dies over its job, and the next one gets it (chan.rst, \"Leave work\")."
 run 'work'
 
+step "Answering and taking the next call is one entry (chan.rst, \"Serve with one entry\")."
+run 'serve'
+
+step "Or exactly one of several, whichever comes first (chan.rst, \"Take whichever\")."
+run 'either'
+
 step "Everything that happens can be traced."
 run 'echo 1 > /sys/kernel/tracing/events/chan/enable'
 run 'echo traced > /dev/chan/jobs; dd if=/dev/chan/jobs bs=64k count=1 2>/dev/null'

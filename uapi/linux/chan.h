@@ -102,6 +102,7 @@
 /* Bits of struct chan_query's @features. */
 #define CHAN_FEATURE_OP		(1 << 0)	/* CHAN_IOC_OP */
 #define CHAN_FEATURE_BATCH	(1 << 1)	/* CHAN_IOC_BATCH */
+#define CHAN_FEATURE_SELECT	(1 << 2)	/* CHAN_IOC_SELECT */
 
 /* Rights of an endpoint. */
 #define CHAN_RIGHT_SEND		(1 << 0)	/* send messages, POLLOUT */
@@ -280,6 +281,9 @@ struct chan_stat {
 #define CHAN_AUTOACK		(1 << 2)	/* RECV: acknowledge once copied */
 #define CHAN_BY_TAG		(1 << 3)	/* CANCEL: @tag, not @id */
 
+/* chan_batch.flags, of a select; besides CHAN_NOWAIT. */
+#define CHAN_ORDERED		(1 << 4)	/* the first that is ready */
+
 /* chan_op.until: how far the message gets before SEND returns. */
 #define CHAN_UNTIL_QUEUED	0	/* it has a slot */
 #define CHAN_UNTIL_RECEIVED	1	/* it was copied to a receiver */
@@ -389,29 +393,52 @@ struct chan_op {
 };
 
 /**
- * struct chan_batch - CHAN_IOC_BATCH: several operations in one entry
+ * struct chan_batch - CHAN_IOC_BATCH and CHAN_IOC_SELECT: several operations
  * @ops: address of the first of @nr records
  * @nr: how many, 1 to CHAN_BATCH_MAX
  * @op_size: size of one record: sizeof(struct chan_op); at most a page
- * @flags: 0
+ * @flags: SELECT: CHAN_ORDERED, CHAN_NOWAIT; BATCH: 0
  * @done: result: how many were done
- * @deadline: 0; each operation has its own
- * @index: not used by CHAN_IOC_BATCH
+ * @deadline: SELECT: CLOCK_MONOTONIC nanoseconds, 0 is none; when it has
+ *	passed, each arm is tried once, and then it is ETIMEDOUT. BATCH: 0; each
+ *	operation has its own
+ * @index: SELECT: result: the number of the arm that succeeded, or whose error
+ *	the ioctl returns; otherwise as it was
  * @reserved: 0
  *
- * On an endpoint. The operations are run in their order, each waiting as it
- * says, until one fails; records after that one are untouched. chan_op.fd says
- * which endpoint an operation is on: -1 is the one that the ioctl is on, any
- * other number is a descriptor (EBADF if it is not open, EINVAL if it is not an
- * endpoint, both before the rest of the record is looked at).
+ * On an endpoint. chan_op.fd says which endpoint an operation is on: -1 is the
+ * one that the ioctl is on, any other number is a descriptor.
  *
- * @done is written when all is over. If that is not possible then, though it was
- * at the beginning, the ioctl is EFAULT, and the records tell what was done.
+ * CHAN_IOC_BATCH: the operations are run in their order, each waiting as it
+ * says, until one fails; records after that one are untouched. A descriptor
+ * that is not open is EBADF, one that is not an endpoint EINVAL, both before
+ * the rest of the record is looked at.
  *
  * The ioctl returns 0 if at least one was done; then the record number @done, if
  * there is one, says in its @result why it was not. If none was done it returns
  * that error, and a signal may restart it. The loop of a server is a batch of
  * SETTLE and RECV; a drain is one of RECVs, all but the first with CHAN_NOWAIT.
+ *
+ * @done and @index are written when all is over. If that is not possible then,
+ * though it was at the beginning, the ioctl is EFAULT, and the records tell what
+ * was done.
+ *
+ * CHAN_IOC_SELECT: exactly one of the operations, the arms, is done, and the
+ * others leave no trace. An arm is a RECV, or a SEND with CHAN_DUTY_NONE until
+ * QUEUED (with cap 0 until RECEIVED as well), without CHAN_NOWAIT and without a
+ * deadline; it may be on any endpoint, and several may be on one. Any other
+ * arm, or a descriptor that is not an endpoint, is EINVAL before one is tried.
+ *
+ * An arm is ready if it would not have to wait. Of those that are ready one is
+ * taken at random, each as likely as the others, or with CHAN_ORDERED the first
+ * in the list. If none is, with CHAN_NOWAIT that is EAGAIN; otherwise all wait,
+ * each in its turn among those who wait for the same, and the first that gets
+ * what it waits for is it. An arm that would fail is ready (a descriptor that
+ * is not open, or lacks the right, is EBADF): then the ioctl is its error, and
+ * @index its number. CHAN_OP_CANCEL of an arm, by its tag, ends the select.
+ *
+ * A select never meets itself: of a SEND and a RECV on a rendezvous channel
+ * each waits for somebody else. Two that select do meet.
  */
 struct chan_batch {
 	__u64 ops;
@@ -443,6 +470,7 @@ struct chan_batch {
 
 #define CHAN_IOC_OP	_IOWR(CHAN_IOC_MAGIC, 0x06, struct chan_op)
 #define CHAN_IOC_BATCH	_IOWR(CHAN_IOC_MAGIC, 0x07, struct chan_batch)
+#define CHAN_IOC_SELECT _IOWR(CHAN_IOC_MAGIC, 0x08, struct chan_batch)
 
 /* clang-format on */
 

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * select.c - exactly one of several operations
+ *
+ * Owns the choice: in which order arms are tried, the locks of their channels,
+ * and the sleep. What an arm does is arm.c's.
+ *
+ * First each is tried by itself, as an operation that does not wait; most often
+ * one is ready. Otherwise all channels are locked, each arm is tried again, and
+ * only then all of them wait: nothing can come between the look and the wait,
+ * and as none waits yet, a select does not meet itself.
+ *
+ * This is the one place that holds the locks of several channels. They are
+ * taken in the order of the channels' serials.
+ */
+#include <linux/mm.h>
+#include <linux/sort.h>
+
+#include "arm.h"
+#include "compat.h"
+#include "flow.h"
+#include "select.h"
+#include "selection.h"
+
+/**
+ * struct turn - a selection that waits for its turn
+ * @choice: which arm it is
+ * @locking: held while the channels are locked: to lockdep they are all alike
+ * @order: the numbers of the arms as they are tried
+ * @by_channel: the numbers of the arms in the order of their channels
+ * @arms: in the order of the records
+ */
+struct turn {
+	struct chan_choice choice;
+	/* Keeps nobody out. */
+	spinlock_t locking;
+	u8 order[CHAN_BATCH_MAX];
+	u8 by_channel[CHAN_BATCH_MAX];
+	struct chan_arm arms[];
+};
+
+/* Not the arm's: another may be ready, or the select is not over, or too old. */
+static bool is_of_select(int result)
+{
+	return result == -EAGAIN || result == -ERESTARTSYS ||
+	       result == -ETIMEDOUT;
+}
+
+static int finish(struct chan_selection *sel, unsigned int i,
+		  struct chan_call *call, int result)
+{
+	if (is_of_select(result))
+		return result;
+	sel->index = i;
+	return chan_op_finish(call, result);
+}
+
+static int try_now(struct chan_selection *sel, unsigned int i)
+{
+	struct chan_endpoint *endpoint = sel->endpoints[i];
+	struct chan_call call __uninitialized;
+	int result;
+
+	result = chan_selection_call(sel, i, &call);
+	if (result)
+		return result;
+	result = endpoint ? chan_op_try(endpoint, &call) : -EBADF;
+	if (is_of_select(result) && call.written)
+		chan_selection_restore(sel, i);
+	return finish(sel, i, &call, result);
+}
+
+static bool looks_idle(const struct chan_selection *sel, unsigned int i)
+{
+	const struct chan_endpoint *endpoint = sel->endpoints[i];
+
+	return endpoint && sel->ops[i].code == CHAN_OP_RECV &&
+	       chan_endpoint_has(endpoint, CHAN_RIGHT_RECV) &&
+	       chan_flow_looks_empty(endpoint->channel);
+}
+
+/* Takes one out of the numbers in @order that are left; they keep theirs. */
+static unsigned int draw(struct chan_selection *sel, u8 *order,
+			 unsigned int left)
+{
+	unsigned int drawn = chan_selection_draw(sel, left);
+	unsigned int i = order[drawn];
+
+	memmove(&order[drawn], &order[drawn + 1], left - drawn - 1);
+	return i;
+}
+
+/*
+ * An offer to a receiver that then cannot copy it would be withdrawn, though the
+ * select is going to wait. It is made only when all arms can wait.
+ */
+static bool has_to_wait(const struct chan_selection *sel)
+{
+	return sel->meets && !sel->fails && !(sel->flags & CHAN_NOWAIT);
+}
+
+static int try_each(struct chan_selection *sel)
+{
+	unsigned int nr = 0;
+	int result = -EAGAIN;
+	u8 order[CHAN_BATCH_MAX] __uninitialized;
+
+	if (has_to_wait(sel))
+		return -EAGAIN;
+	for (unsigned int i = 0; i < sel->nr; i++)
+		if (!looks_idle(sel, i))
+			order[nr++] = i;
+	for (; nr && result == -EAGAIN; nr--)
+		result = try_now(sel, draw(sel, order, nr));
+	return result;
+}
+
+static int compare_channels(const void *a, const void *b, const void *arg)
+{
+	const struct turn *turn = arg;
+	u64 serial = turn->arms[*(u8 *)a].endpoint->channel->serial;
+	u64 other = turn->arms[*(u8 *)b].endpoint->channel->serial;
+
+	return serial < other ? -1 : serial > other;
+}
+
+static struct turn *turn_create(const struct chan_selection *sel)
+{
+	unsigned int nr = sel->nr;
+	struct turn *turn;
+
+	turn = kvzalloc(struct_size(turn, arms, nr), CHAN_GFP);
+	if (!turn)
+		return NULL;
+	spin_lock_init(&turn->locking);
+	for (unsigned int i = 0; i < nr; i++) {
+		/* None lacks its endpoint: each was tried before. */
+		turn->arms[i].endpoint = sel->endpoints[i];
+		turn->by_channel[i] = i;
+	}
+	sort_r(turn->by_channel, nr, sizeof(turn->by_channel[0]),
+	       compare_channels, NULL, turn);
+	return turn;
+}
+
+static struct chan_channel *channel_of(const struct turn *turn, unsigned int k)
+{
+	return turn->arms[turn->by_channel[k]].endpoint->channel;
+}
+
+static bool is_first_on_channel(const struct turn *turn, unsigned int k)
+{
+	return !k || channel_of(turn, k) != channel_of(turn, k - 1);
+}
+
+static void lock_all(struct turn *turn, unsigned int nr)
+{
+	spin_lock(&turn->locking);
+	for (unsigned int k = 0; k < nr; k++)
+		if (is_first_on_channel(turn, k))
+			spin_lock_nest_lock(&channel_of(turn, k)->lock,
+					    &turn->locking);
+}
+
+static void unlock_all(struct turn *turn, unsigned int nr)
+{
+	struct chan_arm *arm = turn->arms;
+
+	for (unsigned int k = 0; k < nr; k++)
+		if (is_first_on_channel(turn, k))
+			chan_wait_drop(channel_of(turn, k), &arm[k].wake);
+	spin_unlock(&turn->locking);
+	for (unsigned int k = 0; k < nr; k++)
+		if (is_first_on_channel(turn, k) && arm[k].wake.any)
+			chan_wait_wake(channel_of(turn, k), &arm[k].wake);
+}
+
+/* An arm that fails already here is ready; but others may be so, too. */
+static int prepare_all(struct chan_selection *sel, struct turn *turn)
+{
+	struct chan_arm *arm;
+	int err;
+
+	turn->choice.chosen = NULL;
+	for (unsigned int i = 0; i < sel->nr; i++) {
+		arm = &turn->arms[i];
+		err = chan_selection_call(sel, i, &arm->call);
+		if (err)
+			return err;
+		err = chan_arm_prepare(arm, &turn->choice);
+		if (err && has_to_wait(sel)) {
+			sel->fails = true;
+			return -EAGAIN;
+		}
+		if (err)
+			return finish(sel, i, &arm->call, err);
+	}
+	return 0;
+}
+
+static bool try_all(struct chan_selection *sel, struct turn *turn)
+{
+	for (unsigned int i = 0; i < sel->nr; i++)
+		turn->order[i] = i;
+	for (unsigned int left = sel->nr; left; left--)
+		if (chan_arm_try(&turn->arms[draw(sel, turn->order, left)]))
+			return true;
+	return false;
+}
+
+static void park_those(struct turn *turn, unsigned int nr, bool that_send)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		if (chan_arm_sends(&turn->arms[i]) == that_send)
+			chan_arm_park(&turn->arms[i]);
+}
+
+/*
+ * False if nothing is ready, and it would not wait. @back may wait already; then
+ * it is as the others are, but that nobody sees it leave its place.
+ */
+static bool choose_or_park(struct chan_selection *sel, struct turn *turn,
+			   struct chan_arm *back)
+{
+	unsigned int nr = sel->nr;
+	bool waits = !(sel->flags & CHAN_NOWAIT);
+	bool chosen;
+
+	lock_all(turn, nr);
+	chosen = back && !chan_arm_take_back(back);
+	if (!chosen) {
+		turn->choice.chosen = NULL;
+		chosen = try_all(sel, turn);
+	}
+	if (!chosen && waits) {
+		park_those(turn, nr, true);
+		park_those(turn, nr, false);
+	}
+	unlock_all(turn, nr);
+	return chosen || waits;
+}
+
+static struct chan_arm *chosen_arm(const struct turn *turn)
+{
+	struct chan_waiter *chosen = READ_ONCE(turn->choice.chosen);
+
+	if (IS_ERR_OR_NULL(chosen))
+		return NULL;
+	return container_of(chosen, struct chan_arm, waiter);
+}
+
+static void part_others(const struct chan_selection *sel, struct turn *turn)
+{
+	struct chan_arm *chosen = chosen_arm(turn);
+
+	for (unsigned int i = 0; i < sel->nr; i++)
+		if (&turn->arms[i] != chosen)
+			chan_arm_part(&turn->arms[i]);
+}
+
+static int conclude(struct chan_selection *sel, struct turn *turn)
+{
+	struct chan_arm *arm = chosen_arm(turn);
+	int result = chan_arm_conclude(arm);
+
+	return finish(sel, arm - turn->arms, &arm->call, result);
+}
+
+static int choose_or_wait(struct chan_selection *sel, struct turn *turn)
+{
+	struct chan_arm *arm = NULL;
+	int err;
+
+	do {
+		if (!choose_or_park(sel, turn, arm))
+			return -EAGAIN;
+		err = chan_wait_for_choice(&turn->choice, sel->deadline);
+		/* At once, for others may stand behind them. */
+		part_others(sel, turn);
+		arm = chosen_arm(turn);
+		if (!err)
+			err = chan_arm_await(arm, sel->deadline);
+	} while (err == -EAGAIN);
+	return err ?: conclude(sel, turn);
+}
+
+/* Nothing of the others is left, nor, if nothing came of it, of any. */
+static void discard_all(const struct chan_selection *sel, struct turn *turn)
+{
+	for (unsigned int i = 0; i < sel->nr; i++) {
+		struct chan_arm *arm = &turn->arms[i];
+
+		chan_arm_discard(arm);
+		if ((int)i != sel->index && arm->call.written)
+			chan_selection_restore(sel, i);
+	}
+}
+
+static int take_turn(struct chan_selection *sel, struct turn *turn)
+{
+	int result;
+
+	result = prepare_all(sel, turn);
+	if (!result)
+		result = choose_or_wait(sel, turn);
+	discard_all(sel, turn);
+	return result;
+}
+
+/* What was to be received may be taken back by its sender: all begins anew. */
+static noinline int select_in_turn(struct chan_selection *sel)
+{
+	struct turn *turn = turn_create(sel);
+	int result;
+
+	if (!turn)
+		return -ENOMEM;
+	do {
+		result = take_turn(sel, turn);
+	} while (result == -EAGAIN && chosen_arm(turn));
+	kvfree(turn);
+	return result;
+}
+
+static int choose(struct chan_selection *sel, const struct file *file)
+{
+	bool fails;
+	int result;
+
+	result = chan_selection_read(sel, file);
+	if (!result) {
+		do {
+			fails = sel->fails;
+			result = try_each(sel);
+			if (result == -EAGAIN)
+				result = select_in_turn(sel);
+		} while (result == -EAGAIN && sel->fails != fails);
+	}
+	chan_selection_close(sel);
+	return result;
+}
+
+static noinline int choose_among_many(struct chan_selection *sel,
+				      const struct file *file)
+{
+	unsigned int nr = sel->nr;
+	int result = -ENOMEM;
+
+	sel->ops = kvmalloc_array(nr, sizeof(*sel->ops), CHAN_GFP);
+	sel->endpoints = kvmalloc_array(nr, sizeof(*sel->endpoints), CHAN_GFP);
+	sel->fds = kvmalloc_array(nr, sizeof(*sel->fds), CHAN_GFP);
+	if (sel->ops && sel->endpoints && sel->fds)
+		result = choose(sel, file);
+	kvfree(sel->fds);
+	kvfree(sel->endpoints);
+	kvfree(sel->ops);
+	return result;
+}
+
+static noinline int choose_among_few(struct chan_selection *sel,
+				     const struct file *file)
+{
+	struct chan_op ops[CHAN_SELECTION_FEW] __uninitialized;
+	struct chan_endpoint *endpoints[CHAN_SELECTION_FEW] __uninitialized;
+	struct fd fds[CHAN_SELECTION_FEW] __uninitialized;
+
+	sel->ops = ops;
+	sel->endpoints = endpoints;
+	sel->fds = fds;
+	return choose(sel, file);
+}
+
+int chan_select_run(struct file *file, struct chan_batch *batch)
+{
+	struct chan_selection sel = {
+		.uptr = u64_to_user_ptr(batch->ops),
+		.size = batch->op_size,
+		.nr = batch->nr,
+		.flags = batch->flags,
+		.deadline = batch->deadline,
+		.index = -1,
+	};
+	int result;
+
+	result = sel.nr <= CHAN_SELECTION_FEW ? choose_among_few(&sel, file) :
+						choose_among_many(&sel, file);
+	if (sel.index >= 0)
+		batch->index = sel.index;
+	batch->done = result >= 0;
+	return min(result, 0);
+}
