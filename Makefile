@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The front door: finds the kernel headers, builds into build/, and hands the
-# rest to the scripts of selftests/qemu/ and .ci/. It must not know how the
-# module is composed (see Kbuild) nor how the guest works.
+# rest to the scripts of selftests/ and .ci/. It must not know how the module is
+# composed (see Kbuild) nor how the guest works.
 #
 # Variables: KDIR= headers to build for, W= C= V= as for the kernel,
 # KERNEL= flavour of the guest's kernel, DEBUG= kasan, kcsan or kmsan for a debug
@@ -35,8 +35,8 @@ KBUILD = $(MAKE) -C "$(KDIR)" M="$(CURDIR)/$(OBJ)" CHAN_VERSION=$(VERSION) \
 	$(if $(W),W=$(W)) $(if $(C),C=$(C)) $(if $(CF),CF="$(CF)") $(if $(V),V=$(V)) \
 	$(if $(and $(wildcard $(KDIR)/vmlinux),$(shell command -v pahole)),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 
-.PHONY: help module objects kdir running lib tools samples demo test soak bench check shell \
-	load unload install uninstall clean distclean dist deps kernels
+.PHONY: help module objects kdir running lib tools samples demo test soak bench check model \
+	shell load unload install uninstall clean distclean dist deps kernels
 .DEFAULT_GOAL := module
 
 help: ## list the targets
@@ -91,6 +91,9 @@ bench: ## measure in a virtual machine that counts instructions
 
 check: ## check sources, ABI and documentation without running anything
 	@.ci/check
+
+model: ## try every order of the steps of models, as they are and with mistakes (T=pattern)
+	@selftests/model/run
 
 shell: ## a root shell in a virtual machine with the module loaded
 	@$(QEMU)/boot shell
