@@ -50,7 +50,8 @@ FIXTURE_TEARDOWN(storm)
 #define TAG	0x57
 
 struct weather {
-	double end;
+	double seconds;
+	_Atomic double end; /* that long after the signals have begun */
 	int lanes[LANES];
 	char *edge;
 	_Atomic int next;
@@ -60,7 +61,7 @@ struct weather {
 	_Atomic long untidy; /* have changed the record of another arm */
 };
 
-static struct weather *weather_new(FIXTURE_DATA(storm) * self)
+static struct weather *weather_new(FIXTURE_DATA(storm) * self, double seconds)
 {
 	struct weather *w = mmap(NULL, sizeof(*w) + 2 * NUMBERS,
 				 PROT_READ | PROT_WRITE,
@@ -73,6 +74,8 @@ static struct weather *weather_new(FIXTURE_DATA(storm) * self)
 	w->sent = (unsigned char *)(w + 1);
 	w->had = w->sent + NUMBERS;
 	w->next = 1;
+	w->seconds = seconds;
+	w->end = NOT_YET;
 	return w;
 }
 
@@ -266,6 +269,7 @@ static void storm_run(struct __test_metadata *_metadata, struct weather *w,
 	}
 	for (int i = 0; signals && i < 2; i++)
 		ASSERT_EQ(0, signal_often(&calls[i].tid, &timers[i]));
+	w->end = now() + w->seconds;
 	while (goes_on(w)) {
 		usleep(500);
 		for (int i = 0; (what & CANCELS) && i < LANES; i++)
@@ -286,9 +290,7 @@ static void storm_run(struct __test_metadata *_metadata, struct weather *w,
 
 TEST_F_TIMEOUT(storm, of_selects_neither_loses_nor_doubles, STORM_TIMEOUT(1))
 {
-	struct weather *w = weather_new(self);
-
-	w->end = now() + seconds_each() / 2.0;
+	struct weather *w = weather_new(self, seconds_each() / 2.0);
 	storm_run(_metadata, w, PEEKS, false);
 	weather_free(w);
 }
@@ -296,10 +298,9 @@ TEST_F_TIMEOUT(storm, of_selects_neither_loses_nor_doubles, STORM_TIMEOUT(1))
 TEST_F_TIMEOUT(storm, of_signals_neither_loses_nor_doubles, STORM_TIMEOUT(1))
 {
 	for (int restarts = 0; restarts < 2; restarts++) {
-		struct weather *w = weather_new(self);
+		struct weather *w = weather_new(self, seconds_each() / 4.0);
 
 		catch_signal(SIGUSR1, restarts ? SA_RESTART : 0);
-		w->end = now() + seconds_each() / 4.0;
 		storm_run(_metadata, w, 0, true);
 		EXPECT_EQ(!restarts, w->interrupted > 0);
 		weather_free(w);
@@ -309,9 +310,7 @@ TEST_F_TIMEOUT(storm, of_signals_neither_loses_nor_doubles, STORM_TIMEOUT(1))
 TEST_F_TIMEOUT(storm, of_cancels_and_failures_neither_loses_nor_doubles,
 	       STORM_TIMEOUT(1))
 {
-	struct weather *w = weather_new(self);
-
-	w->end = now() + seconds_each() / 2.0;
+	struct weather *w = weather_new(self, seconds_each() / 2.0);
 	storm_run(_metadata, w, CANCELS | FAULTS, true);
 	EXPECT_LE(1, w->cancelled);
 	EXPECT_LE(1, w->failed);
@@ -337,14 +336,13 @@ static pid_t start_victim(struct weather *w, int nr)
 
 TEST_F_TIMEOUT(storm, of_kills_leaves_nobody_waiting, STORM_TIMEOUT(1))
 {
-	struct weather *w = weather_new(self);
+	struct weather *w = weather_new(self, seconds_each() / 2.0);
 	pid_t pids[WORKERS];
 	long kills = 0, twice = 0, missing = 0;
 	unsigned int seed = seed_of(0);
-
-	w->end = now() + seconds_each() / 2.0;
 	for (int i = 0; i < WORKERS; i++)
 		pids[i] = start_victim(w, i);
+	w->end = now() + w->seconds;
 	while (goes_on(w)) {
 		int i = rand_r(&seed) % WORKERS;
 
@@ -472,6 +470,7 @@ static void meet_run(struct __test_metadata *_metadata, struct weather *w,
 	}
 	for (int i = 0; signals && i < 2; i++)
 		ASSERT_EQ(0, signal_often(&calls[i].tid, &timers[i]));
+	w->end = now() + w->seconds;
 	for (int i = 0; i < 2; i++)
 		EXPECT_EQ(0, finish(&calls[i]));
 	for (int i = 0; signals && i < 2; i++)
@@ -485,9 +484,7 @@ static void meet_run(struct __test_metadata *_metadata, struct weather *w,
 
 TEST_F_TIMEOUT(storm, of_two_that_fit_always_meet, STORM_TIMEOUT(1))
 {
-	struct weather *w = weather_new(self);
-
-	w->end = now() + seconds_each() / 2.0;
+	struct weather *w = weather_new(self, seconds_each() / 2.0);
 	meet_run(_metadata, w, false);
 	weather_free(w);
 }
@@ -496,10 +493,9 @@ TEST_F_TIMEOUT(storm, of_two_that_fit_always_meet_in_spite_of_signals,
 	       STORM_TIMEOUT(1))
 {
 	for (int restarts = 0; restarts < 2; restarts++) {
-		struct weather *w = weather_new(self);
+		struct weather *w = weather_new(self, seconds_each() / 4.0);
 
 		catch_signal(SIGUSR1, restarts ? SA_RESTART : 0);
-		w->end = now() + seconds_each() / 4.0;
 		meet_run(_metadata, w, true);
 		EXPECT_LE(seconds_each(), signals_taken);
 		weather_free(w);
@@ -559,14 +555,13 @@ static int serve_one(struct weather *w, unsigned int *seed)
 /* 10^5 rounds in a soak. */
 TEST_F_TIMEOUT(storm, of_losers_leaves_nothing, STORM_TIMEOUT(2))
 {
-	struct weather *w = weather_new(self);
+	struct weather *w = weather_new(self, seconds_each());
 	struct call loser = { .fn = lose_often, .buf = w };
 	unsigned int seed = seed_of(0);
 	int last = LAST;
 	long rounds = 0;
-
-	w->end = now() + seconds_each();
 	ASSERT_EQ(0, call_start(&loser));
+	w->end = now() + w->seconds;
 	while (goes_on(w)) {
 		ASSERT_EQ(0, serve_one(w, &seed));
 		rounds++;

@@ -349,7 +349,60 @@ TEST_F(wait, loser_that_waits_for_bytes_leaves_what_is_free)
 	ends_close(&ends);
 }
 
-/* Nor when it has been interrupted, killed or cancelled. */
+/* Also if somebody looks at the line in just that moment. */
+struct onlooker {
+	int fd;
+	_Atomic bool over;
+	long looks;
+};
+
+static ssize_t look_on(struct call *call)
+{
+	struct onlooker *onlooker = call->buf;
+
+	while (!onlooker->over) {
+		events_of(onlooker->fd);
+		onlooker->looks++;
+	}
+	return 0;
+}
+
+static int leaves_what_is_free(FIXTURE_DATA(wait) * self)
+{
+	struct onlooker onlooker = { .fd = -1 };
+	struct call call = { .fn = look_on, .buf = &onlooker };
+	struct running behind;
+	struct ends ends;
+
+	CHECK_EQ(0, fill_with_bytes(self, &ends, &behind));
+	onlooker.fd = ends.sender;
+	CHECK_EQ(0, call_start(&call));
+	CHECK_EQ(true, BECOMES(call.tid));
+	CHECK_EQ(0, put_message(self->b.sender, 7));
+	CHECK_EQ(0, select_ends(&self->s));
+	CHECK_EQ(0, running_end(&behind));
+	onlooker.over = true;
+	CHECK_EQ(0, finish(&call));
+	CHECK_EQ(true, waiting_are(ends.admin, 0, 0));
+	ends_close(&ends);
+	return 0;
+}
+
+TEST_F_TIMEOUT(wait, loser_leaves_what_is_free_whoever_looks_on,
+	       STORM_TIMEOUT(1))
+{
+	double end = now() + seconds_each() / 4.0;
+	long rounds = 0;
+
+	do {
+		ASSERT_EQ(0, leaves_what_is_free(self));
+		rounds++;
+	} while (now() < end);
+	TH_LOG("%ld rounds", rounds);
+	EXPECT_LE(2 * seconds_each(), rounds);
+}
+
+/* Nor when it has been interrupted. */
 TEST_F(wait, select_that_is_interrupted_leaves_what_is_free)
 {
 	struct running behind;
