@@ -13,11 +13,6 @@
 #include "send.h"
 #include "supply.h"
 
-static bool is_look(const struct chan_arm *arm)
-{
-	return !chan_arm_sends(arm) && arm->call.op.flags & CHAN_PEEK;
-}
-
 static int prepare_send(struct chan_arm *arm)
 {
 	struct chan_message *message;
@@ -36,14 +31,8 @@ int chan_arm_prepare(struct chan_arm *arm, struct chan_choice *choice)
 	arm->waiter.choice = choice;
 	if (chan_arm_sends(arm))
 		return prepare_send(arm);
-	chan_receive_prepare(&arm->receiving, &arm->to, arm->endpoint,
-			     &arm->call);
-	arm->waiter.want = &arm->receiving.want;
-	arm->waiter.tag = arm->call.op.tag;
-	if (!is_look(arm))
-		return 0;
-	arm->message = chan_supply_take(arm->endpoint, 0);
-	return arm->message ? 0 : -ENOMEM;
+	return chan_receive_prepare(&arm->receiving, &arm->to, arm->endpoint,
+				    &arm->call);
 }
 
 /* With cap 0 its receiver has to copy it before it is sent. */
@@ -65,19 +54,6 @@ static int try_send(struct chan_arm *arm)
 	return err;
 }
 
-static int try_receive(struct chan_arm *arm)
-{
-	struct chan_channel *channel = arm->endpoint->channel;
-	struct chan_want *want = &arm->receiving.want;
-	struct chan_message *message;
-
-	if (is_look(arm))
-		return chan_flow_peek(channel, want, arm->message);
-	message = chan_flow_claim(channel, want);
-	arm->waiter.message = message;
-	return PTR_ERR_OR_ZERO(message);
-}
-
 bool chan_arm_try(struct chan_arm *arm)
 {
 	struct chan_waiter *waiter = &arm->waiter;
@@ -85,7 +61,8 @@ bool chan_arm_try(struct chan_arm *arm)
 
 	lockdep_assert_held(&arm->endpoint->channel->lock);
 	waiter->choice->chosen = waiter;
-	err = chan_arm_sends(arm) ? try_send(arm) : try_receive(arm);
+	err = chan_arm_sends(arm) ? try_send(arm) :
+				    chan_receive_try(&arm->receiving, waiter);
 	if (err == -EAGAIN) {
 		waiter->choice->chosen = NULL;
 		return false;
@@ -107,8 +84,7 @@ void chan_arm_park(struct chan_arm *arm)
 		chan_flow_line_up(channel, arm->message);
 		return;
 	}
-	arm->waiter.message = arm->message;
-	chan_flow_await(channel, &arm->waiter);
+	chan_receive_park(&arm->receiving, &arm->waiter);
 }
 
 void chan_arm_part(struct chan_arm *arm)
@@ -159,33 +135,24 @@ static int conclude_send(struct chan_arm *arm)
 	return arm->waiter.result;
 }
 
-static int conclude_receive(struct chan_arm *arm)
+static int conclude_receive(const struct chan_arm *arm)
 {
-	ssize_t len = arm->waiter.result;
+	int len = chan_receive_conclude(&arm->receiving, &arm->waiter);
 
-	if (len)
-		return len;
-	if (is_look(arm))
-		return chan_receive_look(&arm->receiving, arm->message);
-	len = chan_receive_finish(&arm->receiving, arm->waiter.message);
 	/* Its sender took it back, but there may be another. */
-	return len == -ECANCELED ? -EAGAIN : len;
+	return len == -ECANCELED && !arm->waiter.result ? -EAGAIN : len;
 }
 
 int chan_arm_conclude(struct chan_arm *arm)
 {
-	int result;
-
-	if (chan_arm_sends(arm))
-		return conclude_send(arm);
-	result = conclude_receive(arm);
-	if (result == -EMSGSIZE)
-		arm->call.op.len = arm->receiving.want.len;
-	return result;
+	return chan_arm_sends(arm) ? conclude_send(arm) : conclude_receive(arm);
 }
 
 void chan_arm_discard(struct chan_arm *arm)
 {
-	chan_supply_give(arm->endpoint, arm->message);
+	if (chan_arm_sends(arm))
+		chan_supply_give(arm->endpoint, arm->message);
+	else
+		chan_receive_discard(&arm->receiving);
 	arm->message = NULL;
 }

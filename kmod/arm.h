@@ -17,8 +17,7 @@
  * @endpoint: on which; held by the select
  * @receiving: of a RECV: what it takes
  * @to: of a RECV: where to
- * @message: of a SEND: what is to be sent; of a look: the copy. The arm's own,
- *	but for a SEND that is chosen
+ * @message: of a SEND: what is to be sent; the arm's own, until it is chosen
  * @waiter: one of those of @waiter.choice
  * @wake: for its select, and perhaps not of its own channel: what there is to
  *	do once the locks are dropped

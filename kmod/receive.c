@@ -19,6 +19,19 @@ static u64 deadline_of(const struct chan_receiving *receiving)
 	return receiving->call ? receiving->call->deadline : 0;
 }
 
+void chan_receive_park(struct chan_receiving *receiving,
+		       struct chan_waiter *waiter)
+{
+	struct chan_channel *channel = receiving->want.endpoint->channel;
+
+	lockdep_assert_held(&channel->lock);
+	waiter->message = receiving->copy;
+	waiter->want = &receiving->want;
+	if (receiving->call)
+		waiter->tag = receiving->call->op.tag;
+	chan_flow_await(channel, waiter);
+}
+
 /* Called with the lock held, and dropped here. */
 static noinline int await_turn(struct chan_receiving *receiving,
 			       struct chan_waiter *waiter)
@@ -26,11 +39,7 @@ static noinline int await_turn(struct chan_receiving *receiving,
 	struct chan_channel *channel = receiving->want.endpoint->channel;
 	int err;
 
-	lockdep_assert_held(&channel->lock);
-	waiter->want = &receiving->want;
-	if (receiving->call)
-		waiter->tag = receiving->call->op.tag;
-	chan_flow_await(channel, waiter);
+	chan_receive_park(receiving, waiter);
 	chan_wait_unlock(channel);
 	err = chan_wait_for_decision(channel, waiter, deadline_of(receiving));
 	if (!err)
@@ -144,12 +153,6 @@ static __always_inline ssize_t finish(const struct chan_receiving *receiving,
 	return err;
 }
 
-ssize_t chan_receive_finish(const struct chan_receiving *receiving,
-			    struct chan_message *message)
-{
-	return finish(receiving, message);
-}
-
 static __always_inline ssize_t receive(struct chan_receiving *receiving)
 {
 	struct chan_message *message;
@@ -164,48 +167,55 @@ static __always_inline ssize_t receive(struct chan_receiving *receiving)
 	return len;
 }
 
-static int show_first(struct chan_receiving *receiving,
-		      struct chan_message *copy)
+static int show_first(struct chan_receiving *receiving)
 {
 	struct chan_channel *channel = receiving->want.endpoint->channel;
 	struct chan_waiter waiter;
 	int err;
 
 	chan_wait_init(&waiter);
-	waiter.message = copy;
 	spin_lock(&channel->lock);
-	err = chan_flow_peek(channel, &receiving->want, copy);
+	err = chan_flow_peek(channel, &receiving->want, receiving->copy);
 	if (err == -EAGAIN && !receiving->nowait)
 		return await_turn(receiving, &waiter);
 	spin_unlock(&channel->lock);
 	return err;
 }
 
-int chan_receive_look(const struct chan_receiving *receiving,
-		      struct chan_message *copy)
+static void forget_look(const struct chan_receiving *receiving)
 {
 	struct chan_channel *channel = receiving->want.endpoint->channel;
-	int err;
 
-	err = copy_to_receiver(receiving, copy, 0);
 	spin_lock(&channel->lock);
-	chan_outcome_unstamp(channel, copy);
+	chan_outcome_unstamp(channel, receiving->copy);
 	chan_wait_unlock(channel);
-	return err ?: copy->len;
 }
 
-static ssize_t peek(struct chan_receiving *receiving)
+static int look(const struct chan_receiving *receiving)
 {
-	struct chan_endpoint *endpoint = receiving->want.endpoint;
-	struct chan_message *copy = chan_supply_take(endpoint, 0);
+	int err = copy_to_receiver(receiving, receiving->copy, 0);
+
+	forget_look(receiving);
+	return err ?: receiving->copy->len;
+}
+
+static int get_copy(struct chan_receiving *receiving)
+{
+	receiving->copy = chan_supply_take(receiving->want.endpoint, 0);
+	return receiving->copy ? 0 : -ENOMEM;
+}
+
+static int peek(struct chan_receiving *receiving)
+{
 	int len;
 
-	if (!copy)
-		return -ENOMEM;
-	len = show_first(receiving, copy);
+	len = get_copy(receiving);
+	if (len)
+		return len;
+	len = show_first(receiving);
 	if (!len)
-		len = chan_receive_look(receiving, copy);
-	chan_supply_give(endpoint, copy);
+		len = look(receiving);
+	chan_receive_discard(receiving);
 	return len;
 }
 
@@ -248,12 +258,58 @@ static __always_inline void prepare(struct chan_receiving *receiving,
 	};
 }
 
-void chan_receive_prepare(struct chan_receiving *receiving,
-			  struct chan_payload *to,
-			  struct chan_endpoint *endpoint,
-			  struct chan_call *call)
+static int tell_length(const struct chan_receiving *receiving, int result)
+{
+	if (result == -EMSGSIZE)
+		receiving->call->op.len = receiving->want.len;
+	return result;
+}
+
+int chan_receive_prepare(struct chan_receiving *receiving,
+			 struct chan_payload *to,
+			 struct chan_endpoint *endpoint, struct chan_call *call)
 {
 	prepare(receiving, to, endpoint, call);
+	return call->op.flags & CHAN_PEEK ? get_copy(receiving) : 0;
+}
+
+int chan_receive_try(struct chan_receiving *receiving,
+		     struct chan_waiter *waiter)
+{
+	struct chan_channel *channel = receiving->want.endpoint->channel;
+	struct chan_want *want = &receiving->want;
+
+	if (receiving->copy)
+		return chan_flow_peek(channel, want, receiving->copy);
+	waiter->message = chan_flow_claim(channel, want);
+	return PTR_ERR_OR_ZERO(waiter->message);
+}
+
+int chan_receive_conclude(const struct chan_receiving *receiving,
+			  const struct chan_waiter *waiter)
+{
+	if (waiter->result)
+		return tell_length(receiving, waiter->result);
+	return receiving->copy ? look(receiving) :
+				 finish(receiving, waiter->message);
+}
+
+void chan_receive_forgo(const struct chan_receiving *receiving,
+			const struct chan_waiter *waiter)
+{
+	if (waiter->result)
+		return;
+	if (receiving->copy)
+		forget_look(receiving);
+	else
+		finish_receipt(receiving, waiter->message, -EINTR);
+}
+
+void chan_receive_discard(struct chan_receiving *receiving)
+{
+	if (receiving->copy)
+		chan_supply_give(receiving->want.endpoint, receiving->copy);
+	receiving->copy = NULL;
 }
 
 int chan_receive_op(struct chan_endpoint *endpoint, struct chan_call *call)
@@ -267,7 +323,5 @@ int chan_receive_op(struct chan_endpoint *endpoint, struct chan_call *call)
 		result = peek(&receiving);
 	else
 		result = receive(&receiving);
-	if (result == -EMSGSIZE)
-		call->op.len = receiving.want.len;
-	return result;
+	return tell_length(&receiving, result);
 }

@@ -16,12 +16,14 @@
  * @to: where the payload goes
  * @nowait: it does not wait
  * @call: whose record tells of the message; NULL: nobody asks
+ * @copy: of a look: where the copy of the message goes; otherwise NULL
  */
 struct chan_receiving {
 	struct chan_want want;
 	const struct chan_payload *to;
 	bool nowait;
 	struct chan_call *call;
+	struct chan_message *copy;
 };
 
 /**
@@ -47,37 +49,67 @@ ssize_t chan_receive(struct chan_endpoint *endpoint,
  */
 int chan_receive_op(struct chan_endpoint *endpoint, struct chan_call *call);
 
+/*
+ * The same in pieces, for those whose task does not sleep for this operation
+ * alone.
+ */
+
 /**
  * chan_receive_prepare() - what a CHAN_OP_RECV takes, and where to
- * @receiving: result
+ * @receiving: result; gets what chan_receive_discard() gives back
  * @to: result, part of @receiving
  * @endpoint: with CHAN_RIGHT_RECV
  * @call: well-formed
+ *
+ * Return: 0 or, of a look, -ENOMEM.
  */
-void chan_receive_prepare(struct chan_receiving *receiving,
-			  struct chan_payload *to,
-			  struct chan_endpoint *endpoint,
-			  struct chan_call *call);
+int chan_receive_prepare(struct chan_receiving *receiving,
+			 struct chan_payload *to,
+			 struct chan_endpoint *endpoint,
+			 struct chan_call *call);
 
 /**
- * chan_receive_finish() - copy a message that was claimed, and receive it
- * @receiving: for which it was claimed
- * @message: CLAIMED
+ * chan_receive_try() - is there a message now?
+ * @receiving: prepared; the lock of its channel held
+ * @waiter: gets it
+ *
+ * Return: 0, to be concluded; or what chan_flow_claim() or chan_flow_peek() say.
+ */
+int chan_receive_try(struct chan_receiving *receiving,
+		     struct chan_waiter *waiter);
+
+/**
+ * chan_receive_park() - wait behind those who wait already
+ * @receiving: tried in vain; the lock of its channel held
+ * @waiter: will be decided, unless it leaves
+ */
+void chan_receive_park(struct chan_receiving *receiving,
+		       struct chan_waiter *waiter);
+
+/**
+ * chan_receive_conclude() - copy what was given, and receive it
+ * @receiving: tried with success, or decided
+ * @waiter: with what was given; no lock held
  *
  * Return: its length; -ECANCELED: its sender took it back, there may be
- * another; -EFAULT or -EINTR: it is the next one's.
+ * another, or the receiver was canceled; any other negative errno: it is the
+ * next one's.
  */
-ssize_t chan_receive_finish(const struct chan_receiving *receiving,
-			    struct chan_message *message);
+int chan_receive_conclude(const struct chan_receiving *receiving,
+			  const struct chan_waiter *waiter);
 
 /**
- * chan_receive_look() - copy the copy of a message
- * @receiving: for which it was made
- * @copy: by chan_flow_peek(), and still the caller's
- *
- * Return: its length, or -EFAULT.
+ * chan_receive_forgo() - there is nobody to copy it to
+ * @receiving: decided
+ * @waiter: with what was given; no lock held
  */
-int chan_receive_look(const struct chan_receiving *receiving,
-		      struct chan_message *copy);
+void chan_receive_forgo(const struct chan_receiving *receiving,
+			const struct chan_waiter *waiter);
+
+/**
+ * chan_receive_discard() - give back what chan_receive_prepare() has got
+ * @receiving: known to nobody any more; perhaps never prepared
+ */
+void chan_receive_discard(struct chan_receiving *receiving);
 
 #endif /* CHAN_RECEIVE_H */
