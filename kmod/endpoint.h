@@ -5,6 +5,7 @@
 #ifndef CHAN_ENDPOINT_H
 #define CHAN_ENDPOINT_H
 
+#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/rbtree_types.h>
 #include <linux/types.h>
@@ -27,6 +28,7 @@
  * @nr_kept: messages in @sent that nobody waits for now
  * @kept_bytes: the lengths of those of them that are SETTLED
  * @returnable: messages in @owed that may come back
+ * @nr_pending: operations that go on without a task that sleeps for them
  *
  * Made by chan_endpoint_create() for one file, which owns it, and gone when
  * that file's last reference is. What it is, is fixed before the file can be
@@ -44,6 +46,7 @@ struct chan_endpoint {
 	unsigned int nr_kept;
 	u64 kept_bytes;
 	unsigned int returnable;
+	atomic_t nr_pending;
 };
 
 /**

@@ -22,6 +22,7 @@
 #include "ioctl.h"
 #include "rw.h"
 #include "show.h"
+#include "uring.h"
 
 /* What opening a node with these flags gives, less ADMIN. */
 static u32 rights_of_mode(fmode_t mode)
@@ -100,6 +101,7 @@ const struct file_operations chan_file_operations = {
 	.poll = chan_rw_poll,
 	.show_fdinfo = chan_show_fdinfo,
 	.unlocked_ioctl = chan_ioctl_endpoint,
+	.uring_cmd = chan_uring_cmd,
 	.compat_ioctl = compat_ptr_ioctl,
 };
 

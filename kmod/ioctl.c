@@ -10,6 +10,7 @@
 #include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/fs_struct.h>
+#include <linux/kconfig.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -30,6 +31,8 @@
 #define RIGHTS_ALL (CHAN_RIGHT_SEND | CHAN_RIGHT_RECV | CHAN_RIGHT_ADMIN)
 #define CREATE_FLAGS \
 	(CHAN_HANGUP | CHAN_EPHEMERAL | CHAN_WORKQUEUE | CHAN_FIXED)
+
+#define FEATURE_URING (IS_ENABLED(CONFIG_IO_URING) ? CHAN_FEATURE_URING : 0)
 
 /* An ioctl number without the size of its record, which may vary. */
 #define IOC_BARE(cmd) ((cmd) & ~IOCSIZE_MASK)
@@ -61,7 +64,7 @@ static long query(const struct chan_record *rec)
 		.abi = CHAN_ABI_VERSION,
 		.max_parked = limits.max_parked,
 		.features = CHAN_FEATURE_OP | CHAN_FEATURE_BATCH |
-			    CHAN_FEATURE_SELECT,
+			    CHAN_FEATURE_SELECT | FEATURE_URING,
 		.max_channels = limits.max_channels,
 		.user_channels = limits.user_channels,
 		.user_bytes = limits.user_bytes,

@@ -20,6 +20,7 @@
 #include "file.h"
 #include "ioctl.h"
 #include "message.h"
+#include "pending.h"
 
 #define NAMES_CAP  64
 #define NAMES_MODE 0660
@@ -88,6 +89,9 @@ static int __init chan_init(void)
 	err = chan_message_init();
 	if (err)
 		return err;
+	err = chan_pending_init();
+	if (err)
+		goto err_pending;
 	err = chan_device_init(&chan_file_operations);
 	if (err)
 		goto err_device;
@@ -105,6 +109,8 @@ err_names:
 	chan_device_exit();
 	chan_charge_exit();
 err_device:
+	chan_pending_exit();
+err_pending:
 	chan_message_exit();
 	return err;
 }
@@ -114,6 +120,7 @@ static void __exit chan_exit(void)
 	misc_deregister(&control);
 	chan_device_exit();
 	chan_charge_exit();
+	chan_pending_exit();
 	chan_message_exit();
 }
 

@@ -108,6 +108,13 @@ int chan_op_tell(struct chan_call *call, const struct chan_op *op)
 	return err;
 }
 
+int chan_op_tell_end(struct chan_call *call)
+{
+	int err = chan_op_tell(call, &call->op);
+
+	return call->posted ? 0 : err;
+}
+
 /* Waiting is the select's: an arm has no say in it. */
 int chan_op_check_arm_in_full(const struct chan_op *op, bool rendezvous)
 {
@@ -127,18 +134,28 @@ int chan_op_check_arm_in_full(const struct chan_op *op, bool rendezvous)
 	}
 }
 
+static __always_inline int permit(const struct chan_endpoint *endpoint,
+				  const struct chan_op *op)
+{
+	int err;
+
+	err = check(op, !endpoint->channel->attr.cap);
+	if (err)
+		return err;
+	if (!chan_endpoint_has(endpoint, rights_needed[op->code]))
+		return -EBADF;
+	return 0;
+}
+
 static __always_inline int run(struct chan_endpoint *endpoint,
 			       struct chan_call *call)
 {
-	u32 code = call->op.code;
 	int err;
 
-	err = check(&call->op, !endpoint->channel->attr.cap);
+	err = permit(endpoint, &call->op);
 	if (err)
 		return err;
-	if (!chan_endpoint_has(endpoint, rights_needed[code]))
-		return -EBADF;
-	switch (code) {
+	switch (call->op.code) {
 	case CHAN_OP_SEND:
 		return chan_send_op(endpoint, call);
 	case CHAN_OP_RECV:
@@ -168,6 +185,7 @@ int chan_op_read(struct chan_call *call, const struct chan_record *record)
 	call->record = *record;
 	call->deadline = call->op.deadline;
 	call->nowait = call->op.flags & CHAN_NOWAIT;
+	call->posted = false;
 	call->told = false;
 	call->written = false;
 	return 0;
@@ -179,7 +197,43 @@ int chan_op_finish(struct chan_call *call, int result)
 	if (call->told)
 		return result;
 	call->op.result = result == -ERESTARTSYS ? -EINTR : result;
-	return chan_op_tell(call, &call->op) ?: result;
+	return chan_op_tell_end(call) ?: result;
+}
+
+/*
+ * What only waits for a slot or a message may find one. With cap 0 even a SEND
+ * that finds a receiver waits for it to copy the message.
+ */
+static bool may_be_ready(const struct chan_endpoint *endpoint,
+			 const struct chan_op *op)
+{
+	switch (op->code) {
+	case CHAN_OP_SEND:
+		return op->until == CHAN_UNTIL_QUEUED &&
+		       endpoint->channel->attr.cap;
+	case CHAN_OP_WAIT:
+		return false;
+	default:
+		return true;
+	}
+}
+
+int chan_op_run_at_once(struct chan_endpoint *endpoint, struct chan_call *call)
+{
+	bool nowait = call->nowait;
+	int result;
+
+	result = permit(endpoint, &call->op);
+	if (result)
+		return chan_op_finish(call, result);
+	if (!may_be_ready(endpoint, &call->op))
+		return -EINPROGRESS;
+	call->nowait = true;
+	result = run(endpoint, call);
+	call->nowait = nowait;
+	if (result == -EAGAIN && !nowait)
+		return -EINPROGRESS;
+	return chan_op_finish(call, result);
 }
 
 int chan_op_run(struct chan_endpoint *endpoint, struct chan_call *call)

@@ -16,6 +16,8 @@
  * @record: where it came from
  * @deadline: how long it may wait, CLOCK_MONOTONIC nanoseconds; 0 is for ever
  * @nowait: not at all for a slot, a receiver or a message
+ * @posted: its result is told in another place as well: that its record cannot
+ *	be written keeps it from nobody
  * @told: user space has been told, there is nothing to be written
  * @written: the record is not as it was read, whatever it says
  *
@@ -27,6 +29,7 @@ struct chan_call {
 	struct chan_record record;
 	u64 deadline;
 	bool nowait;
+	bool posted;
 	bool told;
 	bool written;
 };
@@ -39,6 +42,14 @@ struct chan_call {
  * Return: 0 or -EFAULT; 0 means that the call is told.
  */
 int chan_op_tell(struct chan_call *call, const struct chan_op *op);
+
+/**
+ * chan_op_tell_end() - write back how an operation ended that has had its effect
+ * @call: of which operation
+ *
+ * Return: 0; -EFAULT: nobody knows.
+ */
+int chan_op_tell_end(struct chan_call *call);
 
 /**
  * chan_op_read() - read a record
@@ -81,6 +92,16 @@ static inline int chan_op_check_arm(const struct chan_op *op, bool rendezvous)
 		return 0;
 	return chan_op_check_arm_in_full(op, rendezvous);
 }
+
+/**
+ * chan_op_run_at_once() - chan_op_run(), as far as that needs no waiting
+ * @endpoint: on which
+ * @call: as it was read; it is told, unless it has to wait
+ *
+ * Return: as chan_op_run(); -EINPROGRESS: it is permitted and well-formed, but
+ * has to wait, and nothing has come of it yet.
+ */
+int chan_op_run_at_once(struct chan_endpoint *endpoint, struct chan_call *call);
 
 /**
  * chan_op_try() - chan_op_run(), but do not tell

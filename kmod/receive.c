@@ -94,6 +94,23 @@ static int tell_message(struct chan_call *call,
 	return chan_op_tell(call, &op);
 }
 
+/*
+ * Without its token nobody could settle it. What owes nothing may be received by
+ * someone who is told its length elsewhere.
+ */
+static int tell(const struct chan_receiving *receiving,
+		const struct chan_message *message, u64 token)
+{
+	struct chan_call *call = receiving->call;
+	int err = tell_message(call, message, token);
+
+	if (err && call->posted && !token) {
+		call->told = true;
+		err = 0;
+	}
+	return err;
+}
+
 static __always_inline int
 copy_to_receiver(const struct chan_receiving *receiving,
 		 const struct chan_message *message, u64 token)
@@ -105,7 +122,7 @@ copy_to_receiver(const struct chan_receiving *receiving,
 		return -EFAULT;
 	if (!receiving->call)
 		return 0;
-	return tell_message(receiving->call, message, token);
+	return tell(receiving, message, token);
 }
 
 /* 0: received; -ECANCELED: its sender took it back, there may be another. */

@@ -17,18 +17,6 @@
 #include "send.h"
 #include "supply.h"
 
-/**
- * struct sending - what the sender keeps while it waits
- * @endpoint: it sends by
- * @call: whose record tells the outcome; NULL: nobody asks for more than 0
- * @answer: how it waits
- */
-struct sending {
-	struct chan_endpoint *endpoint;
-	struct chan_call *call;
-	struct chan_answer answer;
-};
-
 static int check_length(const struct chan_attributes *attr, size_t len)
 {
 	if (len > attr->msg_max)
@@ -90,7 +78,7 @@ static int result_of(const struct chan_message *outcome)
 	}
 }
 
-static int tell_outcome(const struct sending *sending,
+static int tell_outcome(const struct chan_sending *sending,
 			const struct chan_message *outcome)
 {
 	const struct chan_payload room = {
@@ -110,11 +98,12 @@ static int tell_outcome(const struct sending *sending,
 	op->verdict = outcome->verdict;
 	op->error = outcome->verdict == CHAN_REJECT ? outcome->error : 0;
 	op->result = result_of(outcome);
-	return chan_op_tell(sending->call, op);
+	return chan_op_tell_end(sending->call);
 }
 
 /* An outcome that cannot be told is kept until somebody asks again. */
-static int fetch(const struct sending *sending, struct chan_message *outcome)
+static int fetch(const struct chan_sending *sending,
+		 struct chan_message *outcome)
 {
 	struct chan_endpoint *endpoint = sending->endpoint;
 	int result = result_of(outcome);
@@ -153,7 +142,7 @@ static bool may_come_back(const struct chan_message *message, int err)
 }
 
 /* Called with the lock held: undecided, and the sender has to go. */
-static int go(const struct sending *sending, struct chan_message *message,
+static int go(const struct chan_sending *sending, struct chan_message *message,
 	      int err)
 {
 	struct chan_channel *channel = sending->endpoint->channel;
@@ -174,11 +163,22 @@ static int go(const struct sending *sending, struct chan_message *message,
 	return err;
 }
 
+static __always_inline int conclude(const struct chan_sending *sending,
+				    const struct chan_waiter *waiter)
+{
+	if (waiter->state == CHAN_STATE_SETTLED)
+		return fetch(sending, waiter->message);
+	chan_supply_give(sending->endpoint, waiter->message);
+	if (waiter->result)
+		retract(sending->call, waiter->state);
+	return waiter->result;
+}
+
 /*
  * @message is somebody else's by now, and perhaps gone, unless the lock is held
  * and @waiter not decided.
  */
-static int await_outcome(const struct sending *sending,
+static int await_outcome(const struct chan_sending *sending,
 			 struct chan_waiter *waiter,
 			 struct chan_message *message)
 {
@@ -186,14 +186,7 @@ static int await_outcome(const struct sending *sending,
 	int err;
 
 	err = chan_wait_for_decision(channel, waiter, sending->answer.deadline);
-	if (err)
-		return go(sending, message, err);
-	if (waiter->state == CHAN_STATE_SETTLED)
-		return fetch(sending, waiter->message);
-	chan_supply_give(sending->endpoint, waiter->message);
-	if (waiter->result)
-		retract(sending->call, waiter->state);
-	return waiter->result;
+	return err ? go(sending, message, err) : conclude(sending, waiter);
 }
 
 static noinline int refused(struct chan_endpoint *endpoint,
@@ -221,7 +214,7 @@ static noinline int send_in_line(struct chan_endpoint *endpoint,
 				 struct chan_call *call,
 				 struct chan_message *message)
 {
-	const struct sending sending = {
+	const struct chan_sending sending = {
 		.endpoint = endpoint,
 		.call = call,
 		.answer = answer_to(call),
@@ -237,32 +230,47 @@ static noinline int send_in_line(struct chan_endpoint *endpoint,
 	return await_outcome(&sending, &waiter, message);
 }
 
-static noinline int send_and_wait(struct chan_endpoint *endpoint,
-				  struct chan_call *call,
-				  struct chan_message *message)
+/* What waits for more than a slot is decided, also if it could be offered. */
+static __always_inline int start(struct chan_sending *sending,
+				 struct chan_message *message,
+				 struct chan_waiter *waiter)
 {
-	const struct sending sending = {
-		.endpoint = endpoint,
-		.call = call,
-		.answer = answer_to(call),
-	};
+	struct chan_endpoint *endpoint = sending->endpoint;
 	struct chan_channel *channel = endpoint->channel;
-	struct chan_waiter waiter;
+	bool waits = message->terms.until != CHAN_UNTIL_QUEUED;
 	int err;
 
-	chan_wait_init(&waiter);
-	message->sender = &waiter;
-	message->answer = sending.answer;
+	sending->answer = answer_to(sending->call);
+	message->answer = sending->answer;
+	message->sender = waits ? waiter : NULL;
 	spin_lock(&channel->lock);
 	err = chan_flow_offer(channel, message);
 	chan_supply_refill(endpoint);
 	if (err == -EAGAIN && !message->terms.nowait) {
+		message->sender = waiter;
 		chan_flow_line_up(channel, message);
-		err = 0;
+		err = -EINPROGRESS;
+	} else if (!err && waits) {
+		err = -EINPROGRESS;
 	}
 	chan_wait_unlock(channel);
-	if (err)
-		return refused(endpoint, call, message, err);
+	if (!err || err == -EINPROGRESS)
+		return err;
+	return refused(endpoint, sending->call, message, err);
+}
+
+static noinline int send_and_wait(struct chan_endpoint *endpoint,
+				  struct chan_call *call,
+				  struct chan_message *message)
+{
+	struct chan_sending sending = { .endpoint = endpoint, .call = call };
+	struct chan_waiter waiter;
+	int err;
+
+	chan_wait_init(&waiter);
+	err = start(&sending, message, &waiter);
+	if (err != -EINPROGRESS)
+		return err;
 	return await_outcome(&sending, &waiter, message);
 }
 
@@ -357,6 +365,8 @@ prepare(struct chan_endpoint *endpoint, struct chan_call *call)
 	int err;
 
 	call->op.state = CHAN_STATE_WITHDRAWN;
+	if (op->until == CHAN_UNTIL_SETTLED && keeps_too_many(endpoint))
+		return ERR_PTR(-EBUSY);
 	if (op->len > CHAN_MSG_MAX)
 		return ERR_PTR(-EMSGSIZE);
 	message = make_message(endpoint, &terms, &from);
@@ -378,45 +388,99 @@ int chan_send_op(struct chan_endpoint *endpoint, struct chan_call *call)
 {
 	struct chan_message *message;
 
-	call->op.state = CHAN_STATE_WITHDRAWN;
-	if (call->op.until == CHAN_UNTIL_SETTLED && keeps_too_many(endpoint))
-		return -EBUSY;
 	message = prepare(endpoint, call);
 	if (IS_ERR(message))
 		return PTR_ERR(message);
 	return send_message(endpoint, call, message);
 }
 
-int chan_send_wait_op(struct chan_endpoint *endpoint, struct chan_call *call)
+/* As the SEND said, unless the WAIT says otherwise. */
+static struct chan_answer answer_to_wait(const struct chan_call *call,
+					 const struct chan_answer *sent)
 {
-	struct chan_channel *channel = endpoint->channel;
-	const struct chan_op *op = &call->op;
-	struct chan_message *message;
-	struct chan_waiter waiter;
-	struct sending sending = { .endpoint = endpoint, .call = call };
+	struct chan_answer answer = *sent;
 
-	chan_wait_init(&waiter);
-	spin_lock(&channel->lock);
-	message = chan_outcome_find(endpoint, op->id);
-	if (!message || message->sender) {
-		spin_unlock(&channel->lock);
-		return message ? -EBUSY : -ENOENT;
-	}
-	sending.answer = message->answer;
-	if (op->reply_buf) {
-		sending.answer.buf = op->reply_buf;
-		sending.answer.len = op->reply_len;
+	if (call->op.reply_buf) {
+		answer.buf = call->op.reply_buf;
+		answer.len = call->op.reply_len;
 	}
 	if (call->deadline)
-		sending.answer.deadline = call->deadline;
-	if (message->state == CHAN_MESSAGE_SETTLED) {
-		chan_outcome_forget(message);
+		answer.deadline = call->deadline;
+	return answer;
+}
+
+int chan_send_resume(struct chan_sending *sending, struct chan_waiter *waiter,
+		     struct chan_message **message)
+{
+	struct chan_endpoint *endpoint = sending->endpoint;
+	struct chan_channel *channel = endpoint->channel;
+	struct chan_message *sent;
+
+	spin_lock(&channel->lock);
+	sent = chan_outcome_find(endpoint, sending->call->op.id);
+	if (!sent || sent->sender) {
 		spin_unlock(&channel->lock);
-		return fetch(&sending, message);
+		return sent ? -EBUSY : -ENOENT;
 	}
-	chan_outcome_resume(message, &waiter);
+	sending->answer = answer_to_wait(sending->call, &sent->answer);
+	if (sent->state == CHAN_MESSAGE_SETTLED) {
+		chan_outcome_forget(sent);
+		spin_unlock(&channel->lock);
+		return fetch(sending, sent);
+	}
+	chan_outcome_resume(sent, waiter);
+	*message = sent;
 	spin_unlock(&channel->lock);
+	return -EINPROGRESS;
+}
+
+int chan_send_wait_op(struct chan_endpoint *endpoint, struct chan_call *call)
+{
+	struct chan_sending sending = { .endpoint = endpoint, .call = call };
+	struct chan_message *message;
+	struct chan_waiter waiter;
+	int err;
+
+	chan_wait_init(&waiter);
+	err = chan_send_resume(&sending, &waiter, &message);
+	if (err != -EINPROGRESS)
+		return err;
 	return await_outcome(&sending, &waiter, message);
+}
+
+int chan_send_start(struct chan_sending *sending, struct chan_message *message,
+		    struct chan_waiter *waiter)
+{
+	return start(sending, message, waiter);
+}
+
+void chan_send_leave(const struct chan_sending *sending,
+		     struct chan_message *message, struct chan_waiter *waiter,
+		     int err)
+{
+	waiter->state = chan_leave_message(sending->endpoint->channel, message,
+					   &waiter->message);
+	waiter->result = err;
+	waiter->decided = true;
+}
+
+int chan_send_conclude(const struct chan_sending *sending,
+		       const struct chan_waiter *waiter)
+{
+	return conclude(sending, waiter);
+}
+
+int chan_send_forgo(const struct chan_sending *sending,
+		    const struct chan_waiter *waiter)
+{
+	const struct chan_message *outcome = waiter->message;
+	int result = waiter->result;
+
+	if (waiter->state == CHAN_STATE_SETTLED)
+		result = outcome->verdict == CHAN_REPLY ? -ECANCELED :
+							  result_of(outcome);
+	chan_supply_give(sending->endpoint, waiter->message);
+	return result;
 }
 
 int chan_send_cancel_op(struct chan_endpoint *endpoint, struct chan_call *call)

@@ -150,6 +150,10 @@ static void wake_waiter(struct chan_waiter *waiter)
 {
 	struct task_struct *task = waiter->task;
 
+	if (unlikely(!task)) {
+		waiter->call(waiter);
+		return;
+	}
 	/* chan_done: pairs with the acquire in is_done(). */
 	smp_store_release(&waiter->done, true);
 	wake_up_process(task);

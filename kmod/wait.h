@@ -54,7 +54,9 @@ struct chan_choice {
  * @next_decided: among the wake-ups of whoever decided
  * @mine: of a receiver or peeker with a tag: among those of its endpoint; under
  *	the channel's lock
- * @task: who sleeps
+ * @task: who sleeps; NULL: nobody, but @call is called
+ * @call: by whoever decides, with no lock held; it does not sleep, and nobody
+ *	else touches this struct once it is called
  * @choice: of which it is part, or NULL: it is all that its task waits for
  * @message: of a receiver: what it was given. Of a peeker: where the copy goes.
  *	Of a sender: what it has to free; when SETTLED, its outcome
@@ -68,8 +70,9 @@ struct chan_choice {
  * @decided: @result stands, the operation is over; under the channel's lock
  * @done: nobody else will touch this struct any more
  *
- * Lives on the stack of its task. Somebody else decides it under the lock of
- * the channel and wakes it after unlocking; only then does @done let it go.
+ * Lives on the stack of its task, or with what @call knows. Somebody else decides
+ * it under the lock of the channel and wakes it after unlocking; only then does
+ * @done, or @call, let it go.
  */
 struct chan_waiter {
 	union {
@@ -78,6 +81,7 @@ struct chan_waiter {
 	};
 	struct list_head mine;
 	struct task_struct *task;
+	void (*call)(struct chan_waiter *waiter);
 	struct chan_choice *choice;
 	struct chan_message *message;
 	struct chan_want *want;

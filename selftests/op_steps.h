@@ -56,10 +56,12 @@ static inline struct chan_op op_peek(void *buf, size_t len)
 	return op;
 }
 
-/* Sleeps in the ioctl: one that has returned never does. */
+/* Sleeps in the entry to the kernel: one that has returned never does. */
 static inline bool op_sleeps(struct running *running)
 {
-	return BECOMES(running->tid && sleeps_in(running->tid) == SYS_ioctl) &&
+	int where = entry == BY_A_RING ? SYS_io_uring_enter : SYS_ioctl;
+
+	return BECOMES(running->tid && sleeps_in(running->tid) == where) &&
 	       !running->over;
 }
 

@@ -9,6 +9,7 @@
 #define OP_WAY_H
 
 #include "op_steps.h"
+#include "rings.h"
 
 #define CAP	80
 #define MSG_MAX 64
@@ -27,6 +28,7 @@ FIXTURE_VARIANT(way)
 	__u32 cap;
 	__u8 until;
 	enum entry entry;
+	enum ring_kind kind;
 };
 
 /* clang-format off */
@@ -56,11 +58,37 @@ FIXTURE_VARIANT_ADD(way, rendezvous_by_a_select) {
 	.until = CHAN_UNTIL_QUEUED,
 	.entry = AS_A_SELECT,
 };
+FIXTURE_VARIANT_ADD(way, queued_by_a_ring) {
+	.cap = CAP,
+	.until = CHAN_UNTIL_QUEUED,
+	.entry = BY_A_RING,
+	.kind = RING_PLAIN,
+};
+FIXTURE_VARIANT_ADD(way, received_by_a_ring) {
+	.cap = CAP,
+	.until = CHAN_UNTIL_RECEIVED,
+	.entry = BY_A_RING,
+	.kind = RING_DEFER,
+};
+FIXTURE_VARIANT_ADD(way, rendezvous_by_a_ring) {
+	.cap = 0,
+	.until = CHAN_UNTIL_RECEIVED,
+	.entry = BY_A_RING,
+	.kind = RING_COOP,
+};
+FIXTURE_VARIANT_ADD(way, rendezvous_queued_by_a_ring) {
+	.cap = 0,
+	.until = CHAN_UNTIL_QUEUED,
+	.entry = BY_A_RING,
+	.kind = RING_SQPOLL,
+};
 /* clang-format on */
 
 FIXTURE_SETUP(way)
 {
 	entry = variant->entry;
+	if (entry == BY_A_RING)
+		enter_by_ring(variant->kind);
 	self->control = open_control();
 	ASSERT_LE(0, self->control);
 	ASSERT_EQ(0, ends_sized(self->control, &self->ends, variant->cap,

@@ -38,7 +38,9 @@
  *                     for a name that somebody else owns
  *   EBUSY             SEND until SETTLED: the endpoint keeps max_parked outcomes,
  *                     or bytes_max and CHAN_MSG_DEFAULT of bytes in them, that
- *                     nobody has fetched
+ *                     nobody has fetched; io_uring: it has max_parked
+ *                     operations that wait
+ *   EOPNOTSUPP        io_uring: another command than CHAN_IOC_OP
  *   EMSGSIZE          the message is longer than the channel or the buffer
  *                     takes, or, with CHAN_FIXED, not exactly msg_max long
  *   ESTALE, ECANCELED SETTLE: no such duty; ECANCELED: its caller has left
@@ -103,6 +105,7 @@
 #define CHAN_FEATURE_OP		(1 << 0)	/* CHAN_IOC_OP */
 #define CHAN_FEATURE_BATCH	(1 << 1)	/* CHAN_IOC_BATCH */
 #define CHAN_FEATURE_SELECT	(1 << 2)	/* CHAN_IOC_SELECT */
+#define CHAN_FEATURE_URING	(1 << 3)	/* IORING_OP_URING_CMD */
 
 /* Rights of an endpoint. */
 #define CHAN_RIGHT_SEND		(1 << 0)	/* send messages, POLLOUT */
@@ -468,6 +471,13 @@ struct chan_batch {
  */
 #define CHAN_IOC_SHUTDOWN _IO(CHAN_IOC_MAGIC, 0x05)
 
+/*
+ * One operation now or, as the cmd_op of IORING_OP_URING_CMD, later: then the
+ * 16 bytes of the command are the address of the struct chan_op and zero, the
+ * result is that of the completion as well, and the record and what it points to
+ * belong to the kernel until then. What cannot be told in the record is told by
+ * the completion, and not kept for WAIT.
+ */
 #define CHAN_IOC_OP	_IOWR(CHAN_IOC_MAGIC, 0x06, struct chan_op)
 #define CHAN_IOC_BATCH	_IOWR(CHAN_IOC_MAGIC, 0x07, struct chan_batch)
 #define CHAN_IOC_SELECT _IOWR(CHAN_IOC_MAGIC, 0x08, struct chan_batch)
