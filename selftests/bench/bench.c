@@ -17,6 +17,9 @@
  * read and write, by operations ("op"), or by many of them at a time ("batch").
  * Receiving is of messages that are there, by RECV ("op"), or by a select among
  * the receives of eight channels of which the last has them ("select").
+ * By io_uring ("uring") a round trip is a call, one entry of each side, beside that
+ * of two rings that only tell each other ("msg_ring"); sending is of messages for
+ * which there is room, 32 an entry.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -32,18 +35,10 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
-#include <linux/chan.h>
+#include "bench.h"
 
 #define REPETITIONS 5
-#define SIZE	    8
-#define BATCH	    32 /* messages in an entry, where there are many */
 #define ARMS	    8 /* channels that a select chooses from */
-
-/* One direction: what is written to the one descriptor is read from the other. */
-struct lane {
-	int in;
-	int out;
-};
 
 static struct lane open_pipe(void)
 {
@@ -136,26 +131,6 @@ static int operate(int fd, struct chan_op *op)
 	if (ioctl(fd, CHAN_IOC_OP, op))
 		err(1, "CHAN_IOC_OP");
 	return op->result;
-}
-
-static struct chan_op send_op(uint8_t until, uint8_t duty, const void *message)
-{
-	return (struct chan_op){
-		.code = CHAN_OP_SEND,
-		.until = until,
-		.duty = duty,
-		.buf = (uintptr_t)message,
-		.len = SIZE,
-	};
-}
-
-static struct chan_op receive_op(void *message)
-{
-	return (struct chan_op){
-		.code = CHAN_OP_RECV,
-		.buf = (uintptr_t)message,
-		.len = SIZE,
-	};
 }
 
 /* Serves either: acknowledges, or sends back what it has received. */
@@ -356,6 +331,14 @@ static void stock_up(const struct lane *lane)
 		send_one(lane, "message");
 }
 
+static void take_stock(const struct lane *lane)
+{
+	char message[SIZE];
+
+	for (int i = 0; i < STOCK; i++)
+		receive_one(lane, message);
+}
+
 static uint64_t receive_op_by_op(const struct lane *there,
 				 const struct lane *back, unsigned int rounds)
 {
@@ -408,11 +391,52 @@ static uint64_t receive_selecting(const struct lane *there,
 	return spent;
 }
 
+/* Sending what there is room for -------------------------------------------- */
+
+static uint64_t send_op_by_op(const struct lane *there, const struct lane *back,
+			      unsigned int rounds)
+{
+	char message[SIZE] = "message";
+	uint64_t begun, spent = 0;
+	struct chan_op op;
+
+	(void)back;
+	for (unsigned int done = 0; done < rounds; done += STOCK) {
+		begun = __rdtsc();
+		for (int i = 0; i < STOCK; i++) {
+			op = send_op(CHAN_UNTIL_QUEUED, CHAN_DUTY_NONE,
+				     message);
+			operate(there->out, &op);
+		}
+		spent += __rdtsc() - begun;
+		take_stock(there);
+	}
+	return spent;
+}
+
+static uint64_t send_uring(const struct lane *there, const struct lane *back,
+			   unsigned int rounds)
+{
+	uint64_t begun, spent = 0;
+
+	(void)back;
+	for (unsigned int done = 0; done < rounds; done += STOCK) {
+		begun = __rdtsc();
+		for (int i = 0; i < STOCK; i += BATCH)
+			send_many_uring(there->out,
+					STOCK - i < BATCH ? STOCK - i : BATCH);
+		spent += __rdtsc() - begun;
+		take_stock(there);
+	}
+	return spent;
+}
+
 /* What is measured ---------------------------------------------------------- */
 
 #define ROUND_TRIP "round trip, 8 bytes"
 #define STREAMING  "streaming, 8 bytes"
 #define RECEIVING  "receiving, 8 bytes"
+#define SENDING	   "sending, 8 bytes"
 
 static const struct workload {
 	const char *name, *transport;
@@ -436,6 +460,11 @@ static const struct workload {
 	{ RECEIVING, "op", 10 * STOCK, open_chan, look_on, receive_op_by_op },
 	{ RECEIVING, "select", 10 * STOCK, open_chan, look_on,
 	  receive_selecting },
+	{ ROUND_TRIP, "msg_ring", 10000, open_rings, echo_ring,
+	  round_trips_ring },
+	{ ROUND_TRIP, "uring", 10000, open_chan, serve_uring, calls_uring },
+	{ SENDING, "op", 10 * STOCK, open_chan, look_on, send_op_by_op },
+	{ SENDING, "uring", 10 * STOCK, open_chan, look_on, send_uring },
 };
 
 static pid_t start_partner(const struct workload *workload,
