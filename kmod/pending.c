@@ -304,12 +304,14 @@ static int forgo(struct chan_pending *pending)
 
 int chan_pending_continue(struct chan_pending *pending, bool dead)
 {
-	int before = atomic_fetch_andnot(PENDING_RESUMED, &pending->progress);
+	int before;
 
-	if (!(before & PENDING_DECIDED) && !give_up(pending, -ETIMEDOUT))
-		/* Whoever decided it has yet to call. */
-		return -EINPROGRESS;
+	/* It must not call after PENDING_RESUMED is taken away. */
 	if (deadline_of(pending))
 		hrtimer_cancel(&pending->timer);
+	before = atomic_fetch_andnot(PENDING_RESUMED, &pending->progress);
+	/* Neither the timer nor a decision: whoever decided it has yet to call. */
+	if (!(before & PENDING_DECIDED) && !give_up(pending, -ETIMEDOUT))
+		return -EINPROGRESS;
 	return dead ? forgo(pending) : conclude(pending);
 }

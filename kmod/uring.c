@@ -141,6 +141,17 @@ static int issue(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	return -EIOCBQUEUED;
 }
 
+/* To io_uring, -EAGAIN means that the command is to be issued by a worker. */
+static int issue_now(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	int result = issue(cmd, issue_flags);
+
+	if (result != -EAGAIN)
+		return result;
+	chan_compat_uring_done(cmd, result, issue_flags);
+	return -EIOCBQUEUED;
+}
+
 static void issue_late(struct io_uring_cmd *cmd, unsigned int issue_flags,
 		       bool dead)
 {
@@ -167,7 +178,7 @@ int chan_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	if (err)
 		return err;
 	if (!(issue_flags & IO_URING_F_UNLOCKED))
-		return issue(cmd, issue_flags);
+		return issue_now(cmd, issue_flags);
 	io_uring_cmd_complete_in_task(cmd, issue_in_task);
 	return -EIOCBQUEUED;
 }
