@@ -13,6 +13,8 @@
 #include "channel.h"
 #include "stamp.h"
 
+struct chan_pending;
+
 /**
  * struct chan_endpoint - what an open file on a channel stands for
  * @channel: referenced
@@ -28,6 +30,7 @@
  * @nr_kept: messages in @sent that nobody waits for now
  * @kept_bytes: the lengths of those of them that are SETTLED
  * @returnable: messages in @owed that may come back
+ * @spare_pending: a used pending operation for the next one, or NULL; exchanged
  * @nr_pending: operations that go on without a task that sleeps for them
  *
  * Made by chan_endpoint_create() for one file, which owns it, and gone when
@@ -46,6 +49,7 @@ struct chan_endpoint {
 	unsigned int nr_kept;
 	u64 kept_bytes;
 	unsigned int returnable;
+	struct chan_pending *spare_pending;
 	atomic_t nr_pending;
 };
 

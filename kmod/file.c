@@ -20,6 +20,7 @@
 #include "device.h"
 #include "file.h"
 #include "ioctl.h"
+#include "pending.h"
 #include "rw.h"
 #include "show.h"
 #include "uring.h"
@@ -86,6 +87,7 @@ static int chan_file_open(struct inode *inode, struct file *file)
 
 static int chan_file_release(struct inode *inode, struct file *file)
 {
+	chan_pending_release_spare(file->private_data);
 	chan_endpoint_destroy(file->private_data);
 	return 0;
 }

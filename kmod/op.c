@@ -10,6 +10,7 @@
 #include <linux/errno.h>
 
 #include "compat.h"
+#include "flow.h"
 #include "op.h"
 #include "receive.h"
 #include "send.h"
@@ -147,14 +148,9 @@ static __always_inline int permit(const struct chan_endpoint *endpoint,
 	return 0;
 }
 
-static __always_inline int run(struct chan_endpoint *endpoint,
-			       struct chan_call *call)
+static __always_inline int run_permitted(struct chan_endpoint *endpoint,
+					 struct chan_call *call)
 {
-	int err;
-
-	err = permit(endpoint, &call->op);
-	if (err)
-		return err;
 	switch (call->op.code) {
 	case CHAN_OP_SEND:
 		return chan_send_op(endpoint, call);
@@ -167,6 +163,14 @@ static __always_inline int run(struct chan_endpoint *endpoint,
 	default:
 		return chan_send_wait_op(endpoint, call);
 	}
+}
+
+static __always_inline int run(struct chan_endpoint *endpoint,
+			       struct chan_call *call)
+{
+	int err = permit(endpoint, &call->op);
+
+	return err ?: run_permitted(endpoint, call);
 }
 
 int chan_op_try(struct chan_endpoint *endpoint, struct chan_call *call)
@@ -211,6 +215,9 @@ static bool may_be_ready(const struct chan_endpoint *endpoint,
 	case CHAN_OP_SEND:
 		return op->until == CHAN_UNTIL_QUEUED &&
 		       endpoint->channel->attr.cap;
+	case CHAN_OP_RECV:
+		return op->flags & CHAN_NOWAIT ||
+		       !chan_flow_looks_empty(endpoint->channel);
 	case CHAN_OP_WAIT:
 		return false;
 	default:
@@ -229,7 +236,7 @@ int chan_op_run_at_once(struct chan_endpoint *endpoint, struct chan_call *call)
 	if (!may_be_ready(endpoint, &call->op))
 		return -EINPROGRESS;
 	call->nowait = true;
-	result = run(endpoint, call);
+	result = run_permitted(endpoint, call);
 	call->nowait = nowait;
 	if (result == -EAGAIN && !nowait)
 		return -EINPROGRESS;

@@ -114,7 +114,8 @@ static struct chan_pending *make(struct chan_endpoint *endpoint,
 
 	if (!too_many(endpoint)) {
 		err = -ENOMEM;
-		pending = kmem_cache_alloc(pendings, CHAN_GFP);
+		pending = xchg(&endpoint->spare_pending, NULL) ?:
+				  kmem_cache_alloc(pendings, CHAN_GFP);
 	}
 	if (!pending) {
 		atomic_dec(&endpoint->nr_pending);
@@ -127,8 +128,19 @@ static struct chan_pending *make(struct chan_endpoint *endpoint,
 
 static void release(struct chan_pending *pending)
 {
-	atomic_dec(&pending->endpoint->nr_pending);
-	kmem_cache_free(pendings, pending);
+	struct chan_endpoint *endpoint = pending->endpoint;
+
+	atomic_dec(&endpoint->nr_pending);
+	pending = xchg(&endpoint->spare_pending, pending);
+	if (pending)
+		kmem_cache_free(pendings, pending);
+}
+
+void chan_pending_release_spare(struct chan_endpoint *endpoint)
+{
+	if (endpoint->spare_pending)
+		kmem_cache_free(pendings, endpoint->spare_pending);
+	endpoint->spare_pending = NULL;
 }
 
 struct chan_pending *chan_pending_create(struct chan_endpoint *endpoint,
@@ -236,7 +248,11 @@ static int start(struct chan_pending *pending)
 
 int chan_pending_start(struct chan_pending *pending)
 {
-	int result = start(pending);
+	int result;
+
+	/* Whoever was woken before may do all that is waited for here. */
+	cond_resched();
+	result = start(pending);
 
 	if (result == -EINPROGRESS)
 		return result;

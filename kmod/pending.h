@@ -69,6 +69,12 @@ int chan_pending_init(void);
 void chan_pending_exit(void);
 
 /**
+ * chan_pending_release_spare() - there will be no next one
+ * @endpoint: whose last file reference is gone
+ */
+void chan_pending_release_spare(struct chan_endpoint *endpoint);
+
+/**
  * chan_pending_create() - do all that may fail while nobody knows of it
  * @endpoint: on which
  * @call: for which chan_op_run_at_once() had to wait; copied, and told if this
