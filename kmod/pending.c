@@ -150,6 +150,8 @@ struct chan_pending *chan_pending_create(struct chan_endpoint *endpoint,
 	int err;
 
 	if (IS_ERR(pending)) {
+		if (call->op.code == CHAN_OP_SEND)
+			call->op.state = CHAN_STATE_WITHDRAWN;
 		chan_op_finish(call, PTR_ERR(pending));
 		return pending;
 	}
