@@ -36,11 +36,11 @@ KBUILD = $(MAKE) -C "$(KDIR)" M="$(CURDIR)/$(OBJ)" CHAN_VERSION=$(VERSION) \
 	$(if $(and $(wildcard $(KDIR)/vmlinux),$(shell command -v pahole)),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 
 .PHONY: help module objects kdir running lib tools samples demo test soak bench check model \
-	shell load unload install uninstall clean distclean dist deps kernels
+	shell load unload install install-lib uninstall clean distclean dist deps kernels
 .DEFAULT_GOAL := module
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 15
 
 module: objects ## build chan.ko for the running kernel, or the newest headers found
 	@cmp -s $(OBJ)/chan.ko chan.ko || cp $(OBJ)/chan.ko chan.ko
@@ -64,9 +64,10 @@ objects: kdir
 	done; find $(OBJ) -xtype l -delete
 	+@$(KBUILD) modules
 
-lib: ## build libchan
-	@if [ -d lib ]; then $(MAKE) -C lib OUTPUT="$(CURDIR)/build/lib" VERSION=$(VERSION); \
-	else echo "There is no library in this version yet."; fi
+LIB = $(MAKE) -C lib OUTPUT="$(CURDIR)/build/lib" VERSION=$(VERSION) PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)"
+
+lib: ## build libchan, with its manual pages
+	@$(LIB)
 
 tools: ## build the command line tools
 	@if [ -f tools/Makefile ]; then $(MAKE) -C tools OUTPUT="$(CURDIR)/build/tools" VERSION=$(VERSION); \
@@ -117,17 +118,19 @@ build/chan-unload: tools/chan-unload.c uapi/linux/chan.h
 	$(CC) -O2 -Wall -Wextra -D_GNU_SOURCE -Iuapi $(CFLAGS) -o $@ $<
 
 MODULE_DIR = $(DESTDIR)/lib/modules/$(RELEASE)/updates
-HEADER_DIR = $(DESTDIR)$(PREFIX)/include/linux
 
-install: running module ## install the module and the ABI header (DESTDIR=, PREFIX=)
+install: running module install-lib ## install the module, libchan and the headers (DESTDIR=, PREFIX=)
 	install -D -m 644 chan.ko "$(MODULE_DIR)/chan.ko"
-	install -D -m 644 uapi/linux/chan.h "$(HEADER_DIR)/chan.h"
 	$(if $(DESTDIR),,depmod -a $(RELEASE))
 
+install-lib: ## install libchan, its manual pages and the headers, without the module
+	@$(LIB) install
+
 uninstall: ## remove what install has put there
-	rm -f "$(DESTDIR)/lib/modules/$(RUNNING)/updates/chan.ko" "$(HEADER_DIR)/chan.h"
+	rm -f "$(DESTDIR)/lib/modules/$(RUNNING)/updates/chan.ko"
 	-@rmdir "$(DESTDIR)/lib/modules/$(RUNNING)/updates" 2>/dev/null || true
 	$(if $(DESTDIR),,depmod -a $(RUNNING))
+	@$(LIB) uninstall
 
 clean: ## remove what was built
 	rm -rf build chan.ko chan-$(VERSION).tar chan-$(VERSION).tar.xz

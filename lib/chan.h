@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR MIT */
+/*
+ * libchan - channels for programs
+ *
+ * A channel, or rather an endpoint of one, is an int: a file descriptor, to be
+ * closed with close(2), polled, inherited and passed on like any other. The
+ * library adds to the ABI in <linux/chan.h> what makes it pleasant in C, and no
+ * policy: it starts no threads, keeps nothing between two calls and allocates
+ * nothing. All constants and records are those of the ABI.
+ *
+ * Every function returns a value or a negative errno, and leaves errno alone.
+ * All of them may be called by any number of threads at once, on the same
+ * endpoint too, as long as these do not share a record or a buffer, and from
+ * signal handlers. None is a cancellation point of pthreads.
+ *
+ * A @deadline is a time of CLOCK_MONOTONIC in nanoseconds, see chan_in_ms(). 0
+ * is none: wait as long as it takes. With one that has passed, such as
+ * CHAN_AT_ONCE, a function tries once and is then -ETIMEDOUT.
+ *
+ * What a function says of errors is what is particular to it. All may give
+ * -EBADF (no descriptor, or the endpoint lacks the right), -ENOTTY (no channel)
+ * and -ENOMEM; all that wait -EINTR; all that take a buffer -EFAULT. An error
+ * has no effect, unless it is said to be an outcome.
+ */
+#ifndef CHAN_H
+#define CHAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/chan.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A deadline that has passed: try, and do not wait. */
+#define CHAN_AT_ONCE 1
+
+/* Channels and endpoints ----------------------------------------------------- */
+
+/**
+ * chan_create() - make a channel
+ * @name: the channel will be /dev/chan/@name; NULL: it has no name
+ * @cap: how many messages it holds; 0 is a rendezvous
+ * @flags: CHAN_HANGUP, CHAN_EPHEMERAL, CHAN_WORKQUEUE, CHAN_FIXED, or 0
+ *
+ * Everything else is as by default: messages of up to 64 KiB, 1 MiB of them at
+ * most, for the own user only. For other wishes see chan_create_with().
+ *
+ * Return: a new endpoint, close-on-exec, with all rights.
+ *
+ * * -EEXIST: The name is taken.
+ * * -EINVAL: That is no name, or the other arguments do not make sense.
+ * * -EDQUOT: The user has as many channels, or bytes in channels, as allowed.
+ * * -ENOSPC: The machine has.
+ * * -EMFILE: The process has no descriptor left.
+ * * -ENOENT: The module is not loaded.
+ */
+int chan_create(const char *name, unsigned int cap, unsigned int flags);
+
+/**
+ * chan_create_with() - make a channel with all that can be said about it
+ * @create: what the channel shall be; members that are 0 have their defaults
+ *
+ * The members are those of struct chan_create in linux/chan.h, among them the
+ * rights of the endpoint, the limits of messages, how often one is delivered,
+ * and the permissions of the node.
+ *
+ * Return: a new endpoint, close-on-exec, also in @create->fd; errors as of
+ * chan_create().
+ */
+int chan_create_with(struct chan_create *create);
+
+/**
+ * chan_open() - open a channel that has a name
+ * @name: of /dev/chan/@name
+ * @rights: CHAN_RIGHT_SEND, CHAN_RIGHT_RECV or both
+ *
+ * The permissions of the node say who may send (write) and who may receive
+ * (read). For both rights, to the owner of the channel, the endpoint carries
+ * CHAN_RIGHT_ADMIN as well.
+ *
+ * Return: a new endpoint, close-on-exec.
+ *
+ * * -ENOENT: There is no such channel.
+ * * -EACCES: The node does not permit that.
+ * * -EINVAL: That is no name, or there are no such rights.
+ * * -EMFILE: The process has no descriptor left.
+ */
+int chan_open(const char *name, unsigned int rights);
+
+/**
+ * chan_pair() - make a channel without a name, and an endpoint for each end
+ * @fds: for the result: @fds[0] receives, @fds[1] sends
+ * @cap: how many messages it holds; 0 is a rendezvous
+ * @flags: CHAN_WORKQUEUE, CHAN_FIXED, or 0
+ *
+ * Like pipe(2). When the last sender is gone receivers drain the channel and get
+ * -ESHUTDOWN; when the last receiver is gone senders get -EPIPE.
+ *
+ * Return: 0; errors as of chan_create(), and then @fds is as it was.
+ */
+int chan_pair(int fds[2], unsigned int cap, unsigned int flags);
+
+/**
+ * chan_derive() - make a narrower endpoint on the same channel
+ * @fd: an endpoint
+ * @rights: CHAN_RIGHT_SEND, CHAN_RIGHT_RECV, CHAN_RIGHT_ADMIN; no more than @fd
+ *	has, unless that has CHAN_RIGHT_ADMIN
+ * @badge: shown to receivers of what the new endpoint sends; 0 is that of @fd
+ *
+ * For handing on, and for workers: it is the endpoint that holds what it has
+ * received, and dies, so each of them needs one. The new endpoint is stamped
+ * with the identity of the calling process.
+ *
+ * Return: a new endpoint, close-on-exec.
+ *
+ * * -EPERM: These rights are more than @fd has, or its badge is set already.
+ * * -EINVAL: There are no such rights.
+ * * -EMFILE: The process has no descriptor left.
+ */
+int chan_derive(int fd, unsigned int rights, uint64_t badge);
+
+/* Sending -------------------------------------------------------------------- */
+
+/**
+ * chan_send() - send a message, until it is queued
+ * @fd: an endpoint with CHAN_RIGHT_SEND
+ * @buf: the message
+ * @len: its length in bytes; it may be 0
+ * @deadline: until when to wait for room; 0: as long as it takes
+ *
+ * The asynchronous style: the sender goes on as soon as the message has a slot,
+ * or, on a channel with a cap of 0, was received. Nobody owes anything for it,
+ * unless the channel is a CHAN_WORKQUEUE.
+ *
+ * Return: 0.
+ *
+ * * -EPIPE: The channel is shut down, or nobody is left to receive.
+ * * -EMSGSIZE: The message is longer than the channel takes.
+ * * -ETIMEDOUT: There was no room in time.
+ * * -EINTR: A signal came first; nothing was sent.
+ */
+int chan_send(int fd, const void *buf, size_t len, uint64_t deadline);
+
+/**
+ * chan_send_work() - leave work behind, until it is queued
+ * @fd: an endpoint with CHAN_RIGHT_SEND
+ * @buf: the message
+ * @len: its length in bytes; it may be 0
+ * @deadline: until when to wait for room; 0: as long as it takes
+ *
+ * The work queue style: the sender goes on as soon as the message has a slot, and
+ * its receiver owes a chan_ack(). Should the receiver die before, the next one
+ * gets the message.
+ *
+ * Return: 0; errors as of chan_send(), and
+ *
+ * * -EINVAL: The channel has a cap of 0 and holds nothing.
+ */
+int chan_send_work(int fd, const void *buf, size_t len, uint64_t deadline);
+
+/**
+ * chan_send_until() - send a message, until it got somewhere
+ * @fd: an endpoint with CHAN_RIGHT_SEND
+ * @buf: the message
+ * @len: its length in bytes; it may be 0
+ * @until: CHAN_UNTIL_QUEUED: as chan_send(); CHAN_UNTIL_RECEIVED: it was copied
+ *	to a receiver; CHAN_UNTIL_SETTLED: its receiver has acknowledged it
+ * @msg: for the result, what became of the message; may be NULL
+ * @deadline: until when to wait; 0: as long as it takes
+ *
+ * Before receipt, a deadline, a signal or chan_cancel() withdraws the message:
+ * nobody has received it, nor will. After receipt its receiver goes on without a
+ * listener when the deadline passes.
+ *
+ * A signal after receipt ends the waiting only if there is a @msg: then the
+ * outcome can be fetched later, by chan_wait() with the same @msg. Without one
+ * the function waits on.
+ *
+ * In @msg, state says how far the message got (CHAN_STATE_WITHDRAWN and the
+ * others), error is the reason of a rejection, id names the message for
+ * chan_cancel() by another thread, who may read it as soon as it is not 0.
+ *
+ * Return: 0 when it got there.
+ *
+ * * -EPIPE: The channel is shut down, or nobody is left to receive it.
+ * * -EMSGSIZE: The message is longer than the channel takes.
+ * * -ETIMEDOUT: It did not get there in time.
+ * * -EINTR: A signal came first; with a state of CHAN_STATE_RECEIVED go on with
+ *   chan_wait(), otherwise nothing was sent.
+ * * -ECANCELED: chan_cancel() came first.
+ * * -EREMOTEIO: Its receiver has rejected it.
+ * * -EOWNERDEAD: Its receiver has died.
+ * * -EBUSY: The endpoint has too many outcomes that nobody has fetched.
+ */
+int chan_send_until(int fd, const void *buf, size_t len, unsigned int until,
+		    struct chan_op *msg, uint64_t deadline);
+
+/**
+ * chan_call() - send a message and receive the reply
+ * @fd: an endpoint with CHAN_RIGHT_SEND
+ * @buf: the message
+ * @len: its length in bytes; it may be 0
+ * @reply: room for the reply
+ * @reply_len: the size of this room
+ * @msg: for the result, what became of the message; may be NULL
+ * @deadline: until when to wait for the reply; 0: as long as it takes
+ *
+ * Deadline, signals and @msg are as with chan_send_until(). When the deadline
+ * passes after receipt the call is abandoned: its receiver is told so when it
+ * replies, and the reply never meets another call.
+ *
+ * Return: the length of the reply; errors as of chan_send_until(). A reply that
+ * is longer than the room is not the caller's error but the replier's.
+ */
+int chan_call(int fd, const void *buf, size_t len, void *reply,
+	      size_t reply_len, struct chan_op *msg, uint64_t deadline);
+
+/* Receiving ------------------------------------------------------------------ */
+
+/**
+ * chan_recv() - receive a message
+ * @fd: an endpoint with CHAN_RIGHT_RECV
+ * @buf: room for the message
+ * @len: the size of this room
+ * @msg: for the result, what is known of the message; may be NULL
+ * @deadline: until when to wait for a message; 0: as long as it takes
+ *
+ * In @msg, duty says what is owed for the message (CHAN_DUTY_NONE, CHAN_DUTY_ACK
+ * or CHAN_DUTY_REPLY), id is the token to settle that with, by chan_ack(),
+ * chan_reply(), chan_reject() or chan_return(), and attempt is 1 for the first
+ * delivery. tag and prio are the sender's choice; uid, gid, pid, badge and sent_at
+ * its stamp; reply_len is how long a reply the caller takes.
+ *
+ * Without @msg the function does as read(2): it acknowledges what it has copied,
+ * rejects calls, which it could not reply to, and takes the next message instead.
+ *
+ * Return: the length of the message, which may be 0.
+ *
+ * * -ESHUTDOWN: Nothing is left, and nothing will come.
+ * * -EMSGSIZE: The next message is longer than the room. It stays, and the len
+ *   of @msg is its length.
+ * * -ETIMEDOUT: No message came in time.
+ * * -EINTR: A signal came first.
+ * * -ECANCELED: chan_cancel_tag() came first.
+ */
+int chan_recv(int fd, void *buf, size_t len, struct chan_op *msg,
+	      uint64_t deadline);
+
+/**
+ * chan_peek() - look at the next message
+ * @fd: an endpoint with CHAN_RIGHT_RECV
+ * @buf: room for a copy of the message
+ * @len: the size of this room
+ * @msg: for the result, as with chan_recv(), but no token; may be NULL
+ * @deadline: until when to wait for a message; 0: as long as it takes
+ *
+ * The message stays where it is, first in line. Nothing is owed for the copy.
+ *
+ * Return: the length of the message; errors as of chan_recv().
+ */
+int chan_peek(int fd, void *buf, size_t len, struct chan_op *msg,
+	      uint64_t deadline);
+
+/* Settling ------------------------------------------------------------------- */
+
+/**
+ * chan_ack() - say that the work is done
+ * @fd: the endpoint that has received the message
+ * @token: the id that chan_recv() has given with it
+ *
+ * For a message with CHAN_DUTY_ACK. Any thread, or child, that shares the
+ * endpoint may settle. Does not wait.
+ *
+ * Return: 0.
+ *
+ * * -ESTALE: The endpoint does not owe anything by this token (any more).
+ * * -EINVAL: A reply is owed.
+ */
+int chan_ack(int fd, uint64_t token);
+
+/**
+ * chan_reply() - answer a call
+ * @fd: the endpoint that has received the call
+ * @token: the id that chan_recv() has given with it
+ * @buf: the reply
+ * @len: its length in bytes; it may be 0
+ *
+ * For a message with CHAN_DUTY_REPLY. Does not wait.
+ *
+ * Return: 0.
+ *
+ * * -ECANCELED: The caller has left. The duty is over.
+ * * -ESTALE: The endpoint does not owe anything by this token (any more).
+ * * -EMSGSIZE: The caller has less room. The duty stays: try again.
+ * * -EINVAL: No reply is owed; chan_ack() is what its sender waits for.
+ */
+int chan_reply(int fd, uint64_t token, const void *buf, size_t len);
+
+/**
+ * chan_reject() - refuse what is owed
+ * @fd: the endpoint that has received the message
+ * @token: the id that chan_recv() has given with it
+ * @error: why, a positive errno
+ *
+ * For a message with a duty of either kind. Its sender, if one waits, gets
+ * -EREMOTEIO, and @error in the record of the message. Does not wait.
+ *
+ * Return: 0.
+ *
+ * * -ECANCELED: The caller has left. The duty is over.
+ * * -ESTALE: The endpoint does not owe anything by this token (any more).
+ * * -EINVAL: That is no errno.
+ */
+int chan_reject(int fd, uint64_t token, int error);
+
+/**
+ * chan_return() - give a message back
+ * @fd: the endpoint that has received the message
+ * @token: the id that chan_recv() has given with it
+ *
+ * For a message with a duty of either kind. It is the next of its priority, for
+ * whoever receives, and that will be another attempt. Does not wait.
+ *
+ * Return: 0.
+ *
+ * * -ECANCELED: The caller has left. The duty is over.
+ * * -ESTALE: The endpoint does not owe anything by this token (any more).
+ */
+int chan_return(int fd, uint64_t token);
+
+/* Waiting on, and not waiting any more --------------------------------------- */
+
+/**
+ * chan_wait() - go on waiting for what became of a message
+ * @fd: the endpoint that has sent it
+ * @msg: the record of chan_send_until() or chan_call(), which was -EINTR
+ *
+ * Deadline and room for the reply are those of the interrupted function. Nothing
+ * is sent again, so a loop on -EINTR is right. If the message was withdrawn there
+ * is nothing to wait for.
+ *
+ * Return: as chan_send_until() or chan_call(), whichever @msg was for.
+ *
+ * * -ENOENT: There is no such message under way.
+ * * -EBUSY: Another thread waits for it.
+ * * -EMSGSIZE: The reply is longer than the room. It is kept.
+ */
+int chan_wait(int fd, struct chan_op *msg);
+
+/**
+ * chan_cancel() - end the sending of a message
+ * @fd: the endpoint that sends it
+ * @id: the id in the record of chan_send_until() or chan_call()
+ *
+ * Before receipt the message is withdrawn. After receipt a call is abandoned, and
+ * an outcome that is kept for chan_wait() forgotten. Who waits gets -ECANCELED.
+ *
+ * Return: 0.
+ *
+ * * -ENOENT: There is no such message under way.
+ * * -EALREADY: It was received and will be acknowledged; its sender waits on.
+ */
+int chan_cancel(int fd, uint64_t id);
+
+/**
+ * chan_cancel_tag() - end all operations of an endpoint with one tag
+ * @fd: the endpoint
+ * @tag: what the tag of their records was when they began; not 0
+ *
+ * Receives end by it as well, see chan_run(); who waits gets -ECANCELED.
+ *
+ * Return: how many were ended, which may be 0.
+ *
+ * * -EINVAL: @tag is 0.
+ */
+int chan_cancel_tag(int fd, uint64_t tag);
+
+/* Operations as records ------------------------------------------------------ */
+
+/**
+ * chan_op_send() - write down a send
+ * @op: the record
+ * @fd: an endpoint with CHAN_RIGHT_SEND
+ * @buf: the message
+ * @len: its length in bytes
+ *
+ * It is asynchronous, as chan_send(). Set until, duty, on_death, prio, tag, flags
+ * and deadline of @op before it runs if it shall be another; linux/chan.h has the
+ * styles.
+ */
+void chan_op_send(struct chan_op *op, int fd, const void *buf, size_t len);
+
+/**
+ * chan_op_call() - write down a call
+ * @op: the record
+ * @fd: an endpoint with CHAN_RIGHT_SEND
+ * @buf: the message
+ * @len: its length in bytes
+ * @reply: room for the reply
+ * @reply_len: the size of this room
+ *
+ * As chan_call(), without a deadline. Set on_death, prio, tag and deadline of @op
+ * if you like.
+ */
+void chan_op_call(struct chan_op *op, int fd, const void *buf, size_t len,
+		  void *reply, size_t reply_len);
+
+/**
+ * chan_op_recv() - write down a receive
+ * @op: the record; of the message, once it has run
+ * @fd: an endpoint with CHAN_RIGHT_RECV
+ * @buf: room for the message
+ * @len: the size of this room
+ *
+ * As chan_recv() with a record, without a deadline. Set flags, tag and deadline of
+ * @op if you like.
+ */
+void chan_op_recv(struct chan_op *op, int fd, void *buf, size_t len);
+
+/**
+ * chan_op_ack() - write down that the work is done
+ * @op: the record
+ * @fd: the endpoint that has received the message
+ * @token: the id that came with it
+ *
+ * As chan_ack().
+ */
+void chan_op_ack(struct chan_op *op, int fd, uint64_t token);
+
+/**
+ * chan_op_reply() - write down a reply
+ * @op: the record
+ * @fd: the endpoint that has received the call
+ * @token: the id that came with it
+ * @buf: the reply
+ * @len: its length in bytes
+ *
+ * As chan_reply().
+ */
+void chan_op_reply(struct chan_op *op, int fd, uint64_t token, const void *buf,
+		   size_t len);
+
+/**
+ * chan_op_reject() - write down a rejection
+ * @op: the record
+ * @fd: the endpoint that has received the message
+ * @token: the id that came with it
+ * @error: why, a positive errno
+ *
+ * As chan_reject().
+ */
+void chan_op_reject(struct chan_op *op, int fd, uint64_t token, int error);
+
+/**
+ * chan_op_return() - write down that a message is given back
+ * @op: the record
+ * @fd: the endpoint that has received the message
+ * @token: the id that came with it
+ *
+ * As chan_return().
+ */
+void chan_op_return(struct chan_op *op, int fd, uint64_t token);
+
+/**
+ * chan_run() - run an operation
+ * @op: the record; it names the endpoint in fd
+ *
+ * The record is written with all that became of the operation, whether it fails or
+ * not. A send until settled that a signal has interrupted after receipt is -EINTR,
+ * and its record is the operation that waits on: run it again.
+ *
+ * Return: bytes (a receive, the reply of a call), operations (a cancel by tag), or
+ * 0, also in the result of @op; errors as of the function that does the same.
+ */
+int chan_run(struct chan_op *op);
+
+/**
+ * chan_batch() - run several operations in one system call
+ * @ops: the records, each names its endpoint in fd
+ * @nr: how many, 1 to CHAN_BATCH_MAX
+ *
+ * They run in their order, each waiting as it says, until one fails. A server's
+ * loop is a batch of a reply and a receive; a drain is one of receives, all but
+ * the first with CHAN_NOWAIT in flags.
+ *
+ * Return: how many were done, at least 1. If that is fewer than @nr, the result of
+ * the next record says why; those behind it are untouched. If none was done, the
+ * error of the first.
+ *
+ * * -EOPNOTSUPP: The module is older than batches.
+ * * -EINVAL: @nr is out of range, or a descriptor is no channel.
+ */
+int chan_batch(struct chan_op *ops, unsigned int nr);
+
+/* Looking -------------------------------------------------------------------- */
+
+/**
+ * chan_stat() - what a channel is and holds
+ * @fd: an endpoint
+ * @stat: for the result
+ *
+ * Attributes, depth, who waits, endpoints and totals; see struct chan_stat in
+ * linux/chan.h.
+ *
+ * Return: 0.
+ */
+int chan_stat(int fd, struct chan_stat *stat);
+
+/**
+ * chan_query() - what the module is and allows
+ * @fd: an endpoint, or -1
+ * @query: for the result
+ *
+ * The version of the ABI, a bit for each feature (CHAN_FEATURE_OP and the others),
+ * and the limits in force; see struct chan_query in linux/chan.h.
+ *
+ * Return: 0.
+ *
+ * * -ENOENT: @fd is -1, and the module is not loaded.
+ */
+int chan_query(int fd, struct chan_query *query);
+
+/**
+ * chan_version() - the version of the library
+ *
+ * Return: a string such as "0.1.0", which stays.
+ */
+const char *chan_version(void);
+
+/* Ends ----------------------------------------------------------------------- */
+
+/**
+ * chan_shutdown() - end the sending on a channel for good
+ * @fd: an endpoint with CHAN_RIGHT_ADMIN
+ *
+ * Sends that are new or wait for room get -EPIPE. What is queued can still be
+ * received and settled; then receivers get -ESHUTDOWN. Doing it again changes
+ * nothing.
+ *
+ * Return: 0.
+ *
+ * * -EPERM: The endpoint lacks CHAN_RIGHT_ADMIN.
+ */
+int chan_shutdown(int fd);
+
+/**
+ * chan_remove() - take the name of a channel away
+ * @name: of /dev/chan/@name
+ *
+ * For its owner, or with CAP_SYS_ADMIN. Like unlink(2): endpoints that are open go
+ * on, and the channel ends with the last.
+ *
+ * Return: 0.
+ *
+ * * -ENOENT: There is no such channel, or the module is not loaded.
+ * * -EPERM: It is another user's.
+ * * -EINVAL: That is no name.
+ */
+int chan_remove(const char *name);
+
+/* Deadlines ------------------------------------------------------------------ */
+
+/**
+ * chan_in_ms() - a deadline some milliseconds from now
+ * @ms: how many
+ *
+ * Return: the deadline; the latest there is if that were later.
+ */
+uint64_t chan_in_ms(uint64_t ms);
+
+/**
+ * chan_in_ns() - a deadline some nanoseconds from now
+ * @ns: how many
+ *
+ * Return: the deadline; the latest there is if that were later.
+ */
+uint64_t chan_in_ns(uint64_t ns);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* CHAN_H */

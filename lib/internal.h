@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR MIT */
+/*
+ * What the files of the library share: the way into the kernel, and the words
+ * for it. Everything here is inline, so that the archive has no names but those
+ * of chan.h.
+ */
+#ifndef INTERNAL_H
+#define INTERNAL_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "chan.h"
+
+static inline __u64 address_of(const void *p)
+{
+	return (uintptr_t)p;
+}
+
+/* 0 or a negative errno; errno stays as it was. */
+static inline int kernel(int fd, unsigned long request, void *record)
+{
+	int before = errno;
+	int ret = ioctl(fd, request, record);
+
+	if (ret < 0) {
+		ret = -errno;
+		errno = before;
+	}
+	return ret;
+}
+
+static inline int open_path(const char *path, int flags)
+{
+	int before = errno;
+	int fd = open(path, flags | O_CLOEXEC);
+
+	if (fd < 0) {
+		fd = -errno;
+		errno = before;
+	}
+	return fd;
+}
+
+static inline void close_quietly(int fd)
+{
+	int before = errno;
+
+	close(fd);
+	errno = before;
+}
+
+/* The same on the control node, which is opened for it. */
+static inline int control(unsigned long request, void *record)
+{
+	int fd = open_path(CHAN_CONTROL_PATH, O_RDWR);
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	ret = kernel(fd, request, record);
+	close_quietly(fd);
+	return ret;
+}
+
+/* The result; @op is left to be run again. */
+static inline int run(int fd, struct chan_op *op)
+{
+	int ret;
+
+	op->fd = -1;
+	ret = kernel(fd, CHAN_IOC_OP, op);
+	op->fd = fd;
+	return ret ? ret : op->result;
+}
+
+/*
+ * On the endpoint of the first record. An ioctl that the kernel does not know is
+ * asked about only then: what the others pay for is the one that works.
+ */
+static inline int run_several(unsigned long request, __u64 feature,
+			      struct chan_batch *batch)
+{
+	const struct chan_op *first = (void *)(uintptr_t)batch->ops;
+	struct chan_query query;
+	int ret;
+
+	if (!batch->nr)
+		return -EINVAL;
+	ret = kernel(first->fd, request, batch);
+	if (ret != -ENOTTY)
+		return ret;
+	ret = chan_query(first->fd, &query);
+	return ret || (query.features & feature) ? -EINVAL : -EOPNOTSUPP;
+}
+
+#endif /* INTERNAL_H */
