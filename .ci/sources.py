@@ -10,6 +10,7 @@ line per complaint and exits with 1 if there is any:
   names HEADER DOC... -- TEST...
                             all that HEADER defines is documented and tested;
                             of a header among TEST only what a test calls counts
+  calls HEADER TEST...      print the functions of HEADER that the tests call
   documented FILE...        structs and functions of headers have kernel-doc
   length NOTE LIMIT FILE... functions longer than LIMIT lines are complaints,
                             those longer than NOTE only a remark
@@ -144,7 +145,7 @@ def names(header, *files):
 
 def declarations(code):
     """The declarations of a header that stand outside of all brackets."""
-    code = without_preprocessor(code)
+    code = without_preprocessor(code).replace('extern "C" {', "")
     depth, begin = 0, 0
     for place, char in enumerate(code):
         depth += {"{": 1, "(": 1, "}": -1, ")": -1}.get(char, 0)
@@ -165,6 +166,14 @@ def functions_declared(code):
             if text[:match.start()].strip():
                 yield match.group(1)
             break
+
+
+def calls(header, *tests):
+    run = code_run_by(tests)
+    for name in sorted(functions_declared(code_of(Path(header).read_text()))):
+        if re.search(rf"\b{name}\s*\(", run):
+            print(name)
+    return ()
 
 
 def documented(*files):
@@ -212,7 +221,7 @@ def uses(header):
 
 
 def main():
-    commands = {f.__name__: f for f in (layout, names, documented, length, uses)}
+    commands = {f.__name__: f for f in (layout, names, calls, documented, length, uses)}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     complaints = list(commands[sys.argv[1]](*sys.argv[2:]))
