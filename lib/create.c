@@ -3,7 +3,6 @@
  * How one comes by an endpoint: making a channel, opening its node, deriving
  * from another endpoint.
  */
-#include <string.h>
 
 #include "internal.h"
 

@@ -4,50 +4,46 @@
  */
 #include "internal.h"
 
+static void begin(struct chan_op *op, unsigned int code, int fd)
+{
+	blank(op, code);
+	op->fd = fd;
+}
+
+static void carry(struct chan_op *op, const void *buf, size_t len)
+{
+	op->buf = address_of(buf);
+	op->len = len;
+}
+
 void chan_op_send(struct chan_op *op, int fd, const void *buf, size_t len)
 {
-	*op = (struct chan_op){
-		.code = CHAN_OP_SEND,
-		.fd = fd,
-		.buf = address_of(buf),
-		.len = len,
-	};
+	begin(op, CHAN_OP_SEND, fd);
+	carry(op, buf, len);
 }
 
 void chan_op_call(struct chan_op *op, int fd, const void *buf, size_t len,
 		  void *reply, size_t reply_len)
 {
-	*op = (struct chan_op){
-		.code = CHAN_OP_SEND,
-		.fd = fd,
-		.until = CHAN_UNTIL_SETTLED,
-		.duty = CHAN_DUTY_REPLY,
-		.buf = address_of(buf),
-		.len = len,
-		.reply_buf = address_of(reply),
-		.reply_len = reply_len,
-	};
+	chan_op_send(op, fd, buf, len);
+	op->until = CHAN_UNTIL_SETTLED;
+	op->duty = CHAN_DUTY_REPLY;
+	op->reply_buf = address_of(reply);
+	op->reply_len = reply_len;
 }
 
 void chan_op_recv(struct chan_op *op, int fd, void *buf, size_t len)
 {
-	*op = (struct chan_op){
-		.code = CHAN_OP_RECV,
-		.fd = fd,
-		.buf = address_of(buf),
-		.len = len,
-	};
+	begin(op, CHAN_OP_RECV, fd);
+	carry(op, buf, len);
 }
 
 static void settle(struct chan_op *op, int fd, uint64_t token,
 		   unsigned int verdict)
 {
-	*op = (struct chan_op){
-		.code = CHAN_OP_SETTLE,
-		.fd = fd,
-		.id = token,
-		.verdict = verdict,
-	};
+	begin(op, CHAN_OP_SETTLE, fd);
+	op->id = token;
+	op->verdict = verdict;
 }
 
 void chan_op_ack(struct chan_op *op, int fd, uint64_t token)
@@ -59,8 +55,7 @@ void chan_op_reply(struct chan_op *op, int fd, uint64_t token, const void *buf,
 		   size_t len)
 {
 	settle(op, fd, token, CHAN_REPLY);
-	op->buf = address_of(buf);
-	op->len = len;
+	carry(op, buf, len);
 }
 
 void chan_op_reject(struct chan_op *op, int fd, uint64_t token, int error)

@@ -7,13 +7,11 @@
 static int receive(int fd, void *buf, size_t len, struct chan_op *op,
 		   unsigned int flags, uint64_t deadline)
 {
-	*op = (struct chan_op){
-		.code = CHAN_OP_RECV,
-		.flags = flags,
-		.buf = address_of(buf),
-		.len = len,
-		.deadline = deadline,
-	};
+	blank(op, CHAN_OP_RECV);
+	op->flags = flags;
+	op->buf = address_of(buf);
+	op->len = len;
+	op->deadline = deadline;
 	return run(fd, op);
 }
 

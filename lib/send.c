@@ -4,29 +4,30 @@
  */
 #include "internal.h"
 
+static inline void message(struct chan_op *op, const void *buf, size_t len,
+			   uint64_t deadline)
+{
+	blank(op, CHAN_OP_SEND);
+	op->buf = address_of(buf);
+	op->len = len;
+	op->deadline = deadline;
+}
+
 int chan_send(int fd, const void *buf, size_t len, uint64_t deadline)
 {
-	struct chan_op op = {
-		.code = CHAN_OP_SEND,
-		.buf = address_of(buf),
-		.len = len,
-		.deadline = deadline,
-	};
+	struct chan_op op;
 
+	message(&op, buf, len, deadline);
 	return run(fd, &op);
 }
 
 int chan_send_work(int fd, const void *buf, size_t len, uint64_t deadline)
 {
-	struct chan_op op = {
-		.code = CHAN_OP_SEND,
-		.duty = CHAN_DUTY_ACK,
-		.on_death = CHAN_ON_DEATH_REDELIVER,
-		.buf = address_of(buf),
-		.len = len,
-		.deadline = deadline,
-	};
+	struct chan_op op;
 
+	message(&op, buf, len, deadline);
+	op.duty = CHAN_DUTY_ACK;
+	op.on_death = CHAN_ON_DEATH_REDELIVER;
 	return run(fd, &op);
 }
 
@@ -48,15 +49,10 @@ int chan_send_until(int fd, const void *buf, size_t len, unsigned int until,
 
 	if (until > CHAN_UNTIL_SETTLED)
 		return -EINVAL;
-	*op = (struct chan_op){
-		.code = CHAN_OP_SEND,
-		.until = until,
-		.duty = until == CHAN_UNTIL_SETTLED ? CHAN_DUTY_ACK :
-						      CHAN_DUTY_NONE,
-		.buf = address_of(buf),
-		.len = len,
-		.deadline = deadline,
-	};
+	message(op, buf, len, deadline);
+	op->until = until;
+	if (until == CHAN_UNTIL_SETTLED)
+		op->duty = CHAN_DUTY_ACK;
 	return msg ? run(fd, op) : run_through_signals(fd, op);
 }
 
@@ -65,16 +61,11 @@ int chan_call(int fd, const void *buf, size_t len, void *reply,
 {
 	struct chan_op own, *op = msg ? msg : &own;
 
-	*op = (struct chan_op){
-		.code = CHAN_OP_SEND,
-		.until = CHAN_UNTIL_SETTLED,
-		.duty = CHAN_DUTY_REPLY,
-		.buf = address_of(buf),
-		.len = len,
-		.reply_buf = address_of(reply),
-		.reply_len = reply_len,
-		.deadline = deadline,
-	};
+	message(op, buf, len, deadline);
+	op->until = CHAN_UNTIL_SETTLED;
+	op->duty = CHAN_DUTY_REPLY;
+	op->reply_buf = address_of(reply);
+	op->reply_len = reply_len;
 	return msg ? run(fd, op) : run_through_signals(fd, op);
 }
 

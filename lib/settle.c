@@ -4,49 +4,36 @@
  */
 #include "internal.h"
 
+static int settle(int fd, uint64_t token, unsigned int verdict, int error,
+		  const void *buf, size_t len)
+{
+	struct chan_op op;
+
+	blank(&op, CHAN_OP_SETTLE);
+	op.verdict = verdict;
+	op.id = token;
+	op.error = error;
+	op.buf = address_of(buf);
+	op.len = len;
+	return run(fd, &op);
+}
+
 int chan_ack(int fd, uint64_t token)
 {
-	struct chan_op op = {
-		.code = CHAN_OP_SETTLE,
-		.verdict = CHAN_ACK,
-		.id = token,
-	};
-
-	return run(fd, &op);
+	return settle(fd, token, CHAN_ACK, 0, NULL, 0);
 }
 
 int chan_reply(int fd, uint64_t token, const void *buf, size_t len)
 {
-	struct chan_op op = {
-		.code = CHAN_OP_SETTLE,
-		.verdict = CHAN_REPLY,
-		.id = token,
-		.buf = address_of(buf),
-		.len = len,
-	};
-
-	return run(fd, &op);
+	return settle(fd, token, CHAN_REPLY, 0, buf, len);
 }
 
 int chan_reject(int fd, uint64_t token, int error)
 {
-	struct chan_op op = {
-		.code = CHAN_OP_SETTLE,
-		.verdict = CHAN_REJECT,
-		.id = token,
-		.error = error,
-	};
-
-	return run(fd, &op);
+	return settle(fd, token, CHAN_REJECT, error, NULL, 0);
 }
 
 int chan_return(int fd, uint64_t token)
 {
-	struct chan_op op = {
-		.code = CHAN_OP_SETTLE,
-		.verdict = CHAN_RETURN,
-		.id = token,
-	};
-
-	return run(fd, &op);
+	return settle(fd, token, CHAN_RETURN, 0, NULL, 0);
 }
