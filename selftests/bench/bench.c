@@ -16,10 +16,14 @@
  * next. Streaming is one process that only sends and one that only receives, by
  * read and write, by operations ("op"), or by many of them at a time ("batch").
  * Receiving is of messages that are there, by RECV ("op"), or by a select among
- * the receives of eight channels of which the last has them ("select").
- * By io_uring ("uring") a round trip is a call, one entry of each side, beside that
- * of two rings that only tell each other ("msg_ring"); sending is of messages for
- * which there is room, 32 an entry.
+ * the receives of eight channels of which the last has them ("select"). Sending
+ * is of messages for which there is room, also 32 an entry of io_uring ("uring").
+ *
+ * By io_uring a round trip is a call, one entry of each side, beside that of two
+ * rings that only post to each other ("msg_ring").
+ *
+ * What is "by libchan" does the same as the row before it, through a function of
+ * the library for each operation.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -34,6 +38,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <x86intrin.h>
+
+#include <chan.h>
 
 #include "bench.h"
 
@@ -155,6 +161,16 @@ static void serve(const struct lane *there, const struct lane *back)
 	}
 }
 
+static struct chan_op call_op(const void *message, void *reply)
+{
+	struct chan_op op =
+		send_op(CHAN_UNTIL_SETTLED, CHAN_DUTY_REPLY, message);
+
+	op.reply_buf = (uintptr_t)reply;
+	op.reply_len = SIZE;
+	return op;
+}
+
 static uint64_t calls(const struct lane *there, const struct lane *back,
 		      unsigned int rounds)
 {
@@ -163,11 +179,8 @@ static uint64_t calls(const struct lane *there, const struct lane *back,
 
 	(void)back;
 	for (unsigned int i = 0; i < rounds; i++) {
-		struct chan_op op =
-			send_op(CHAN_UNTIL_SETTLED, CHAN_DUTY_REPLY, message);
+		struct chan_op op = call_op(message, reply);
 
-		op.reply_buf = (uintptr_t)reply;
-		op.reply_len = sizeof(reply);
 		if (operate(there->out, &op) != SIZE)
 			errx(1, "a reply of another length");
 	}
@@ -359,6 +372,64 @@ static uint64_t receive_op_by_op(const struct lane *there,
 	return spent;
 }
 
+static uint64_t receive_libchan(const struct lane *there,
+				const struct lane *back, unsigned int rounds)
+{
+	uint64_t begun, spent = 0;
+	struct chan_op op;
+	char message[SIZE];
+
+	(void)back;
+	for (unsigned int done = 0; done < rounds; done += STOCK) {
+		stock_up(there);
+		begun = __rdtsc();
+		for (int i = 0; i < STOCK; i++)
+			if (chan_recv(there->in, message, SIZE, &op, 0) != SIZE)
+				errx(1, "a message of another length");
+		spent += __rdtsc() - begun;
+	}
+	return spent;
+}
+
+static uint64_t send_op_by_op(const struct lane *there, const struct lane *back,
+			      unsigned int rounds)
+{
+	char message[SIZE] = "message";
+	uint64_t begun, spent = 0;
+
+	(void)back;
+	for (unsigned int done = 0; done < rounds; done += STOCK) {
+		begun = __rdtsc();
+		for (int i = 0; i < STOCK; i++) {
+			struct chan_op op = send_op(CHAN_UNTIL_QUEUED,
+						    CHAN_DUTY_NONE, message);
+
+			operate(there->out, &op);
+		}
+		spent += __rdtsc() - begun;
+		take_stock(there);
+	}
+	return spent;
+}
+
+static uint64_t send_libchan(const struct lane *there, const struct lane *back,
+			     unsigned int rounds)
+{
+	char message[SIZE] = "message";
+	uint64_t begun, spent = 0;
+
+	(void)back;
+	for (unsigned int done = 0; done < rounds; done += STOCK) {
+		begun = __rdtsc();
+		for (int i = 0; i < STOCK; i++)
+			if (chan_send(there->out, message, SIZE, 0))
+				errx(1, "chan_send");
+		spent += __rdtsc() - begun;
+		take_stock(there);
+	}
+	return spent;
+}
+
 static uint64_t receive_selecting(const struct lane *there,
 				  const struct lane *back, unsigned int rounds)
 {
@@ -391,28 +462,7 @@ static uint64_t receive_selecting(const struct lane *there,
 	return spent;
 }
 
-/* Sending what there is room for -------------------------------------------- */
-
-static uint64_t send_op_by_op(const struct lane *there, const struct lane *back,
-			      unsigned int rounds)
-{
-	char message[SIZE] = "message";
-	uint64_t begun, spent = 0;
-	struct chan_op op;
-
-	(void)back;
-	for (unsigned int done = 0; done < rounds; done += STOCK) {
-		begun = __rdtsc();
-		for (int i = 0; i < STOCK; i++) {
-			op = send_op(CHAN_UNTIL_QUEUED, CHAN_DUTY_NONE,
-				     message);
-			operate(there->out, &op);
-		}
-		spent += __rdtsc() - begun;
-		take_stock(there);
-	}
-	return spent;
-}
+/* Many in an entry of io_uring ---------------------------------------------- */
 
 static uint64_t send_uring(const struct lane *there, const struct lane *back,
 			   unsigned int rounds)
@@ -431,12 +481,47 @@ static uint64_t send_uring(const struct lane *there, const struct lane *back,
 	return spent;
 }
 
+/* Calls that come to nothing ------------------------------------------------ */
+
+static uint64_t refused(const struct lane *there, const struct lane *back,
+			unsigned int rounds)
+{
+	char message[SIZE] = "message", reply[SIZE];
+	uint64_t begun = __rdtsc();
+
+	(void)there;
+	(void)back;
+	for (unsigned int i = 0; i < rounds; i++) {
+		struct chan_op op = call_op(message, reply);
+
+		if (!ioctl(-1, CHAN_IOC_OP, &op))
+			errx(1, "a call to nobody");
+	}
+	return __rdtsc() - begun;
+}
+
+static uint64_t refused_libchan(const struct lane *there,
+				const struct lane *back, unsigned int rounds)
+{
+	char message[SIZE] = "message", reply[SIZE];
+	uint64_t begun = __rdtsc();
+
+	(void)there;
+	(void)back;
+	for (unsigned int i = 0; i < rounds; i++)
+		if (!chan_call(-1, message, SIZE, reply, SIZE, NULL, 0))
+			errx(1, "a call to nobody");
+	return __rdtsc() - begun;
+}
+
 /* What is measured ---------------------------------------------------------- */
 
 #define ROUND_TRIP "round trip, 8 bytes"
 #define STREAMING  "streaming, 8 bytes"
 #define RECEIVING  "receiving, 8 bytes"
 #define SENDING	   "sending, 8 bytes"
+#define REFUSED	   "refused call, 8 bytes"
+#define LIBCHAN	   "by libchan"
 
 static const struct workload {
 	const char *name, *transport;
@@ -458,13 +543,17 @@ static const struct workload {
 	{ STREAMING, "batch", 10 * BATCH * 150, open_chan, drain_batch,
 	  stream_batch },
 	{ RECEIVING, "op", 10 * STOCK, open_chan, look_on, receive_op_by_op },
+	{ RECEIVING, LIBCHAN, 10 * STOCK, open_chan, look_on, receive_libchan },
 	{ RECEIVING, "select", 10 * STOCK, open_chan, look_on,
 	  receive_selecting },
+	{ SENDING, "op", 10 * STOCK, open_chan, look_on, send_op_by_op },
+	{ SENDING, LIBCHAN, 10 * STOCK, open_chan, look_on, send_libchan },
+	{ SENDING, "uring", 10 * STOCK, open_chan, look_on, send_uring },
+	{ REFUSED, "op", 10000, open_chan, look_on, refused },
+	{ REFUSED, LIBCHAN, 10000, open_chan, look_on, refused_libchan },
 	{ ROUND_TRIP, "msg_ring", 10000, open_rings, echo_ring,
 	  round_trips_ring },
 	{ ROUND_TRIP, "uring", 10000, open_chan, serve_uring, calls_uring },
-	{ SENDING, "op", 10 * STOCK, open_chan, look_on, send_op_by_op },
-	{ SENDING, "uring", 10 * STOCK, open_chan, look_on, send_uring },
 };
 
 static pid_t start_partner(const struct workload *workload,
