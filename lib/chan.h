@@ -495,6 +495,35 @@ int chan_run(struct chan_op *op);
  */
 int chan_batch(struct chan_op *ops, unsigned int nr);
 
+/**
+ * chan_select() - do exactly one of several operations
+ * @arms: the records, each names its endpoint in fd
+ * @nr: how many, 1 to CHAN_BATCH_MAX
+ * @flags: CHAN_ORDERED: of those that are ready the first, not any; CHAN_NOWAIT:
+ *	-EAGAIN if none is ready; or 0
+ * @deadline: until when to wait for one; 0: as long as it takes
+ *
+ * An arm is what chan_op_recv() or chan_op_send() has written down, without a
+ * deadline of its own. Whichever is possible first is done, and the others leave
+ * no trace. An arm that would fail is ready: its error is what came of it. So is
+ * -ECANCELED when chan_cancel_tag() ends one that waits.
+ *
+ * So the clauses of a select are the cases of a switch over what this function
+ * returns; -EAGAIN is the default, and -ETIMEDOUT the end of the time.
+ *
+ * Return: the number of the arm that was taken; what came of it is in the result
+ * of its record: bytes, 0, or a negative errno. Or, with nothing done:
+ *
+ * * -EAGAIN: None is ready, and CHAN_NOWAIT says not to wait.
+ * * -ETIMEDOUT: None was ready in time.
+ * * -EINTR: A signal came first.
+ * * -EINVAL: There is an operation that is no arm, a descriptor that is no channel,
+ *   or @nr is out of range.
+ * * -EOPNOTSUPP: The module is older than selects.
+ */
+int chan_select(struct chan_op *arms, unsigned int nr, unsigned int flags,
+		uint64_t deadline);
+
 /* Looking -------------------------------------------------------------------- */
 
 /**

@@ -4,7 +4,7 @@
  * function of the same name does, runs one or a batch, and tells apart a module
  * that is older than batches from what is no channel.
  */
-#include "lib_test.h"
+#include "lib_older.h"
 
 FIXTURE(records)
 {
@@ -149,39 +149,12 @@ TEST_F(records, a_batch_of_what_is_no_channel)
 
 /* An older module ------------------------------------------------------------- */
 
-static unsigned long unknown; /* an ioctl that it does not have */
-static __u64 features;
-
-/* Between the library and the kernel. */
-int ioctl(int fd, unsigned long request, ...)
-{
-	struct chan_query *query;
-	va_list args;
-	void *record;
-	int ret;
-
-	va_start(args, request);
-	record = va_arg(args, void *);
-	va_end(args);
-	if (unknown && request == unknown) {
-		errno = ENOTTY;
-		return -1;
-	}
-	ret = syscall(SYS_ioctl, fd, request, record);
-	if (unknown && !ret && request == CHAN_IOC_QUERY) {
-		query = record;
-		query->features = features;
-	}
-	return ret;
-}
-
 TEST_F(records, a_module_older_than_batches_is_told)
 {
 	chan_op_send(&self->op, self->out, "one", 3);
-	unknown = CHAN_IOC_BATCH;
-	features = CHAN_FEATURE_OP;
+	module_lacks(CHAN_IOC_BATCH, CHAN_FEATURE_OP);
 	EXPECT_EQ(-EOPNOTSUPP, LIB(chan_batch(&self->op, 1)));
-	unknown = 0;
+	module_is_itself();
 	EXPECT_EQ(0, stat_of(self->in).queued);
 	EXPECT_EQ(1, LIB(chan_batch(&self->op, 1)));
 }
