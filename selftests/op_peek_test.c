@@ -120,6 +120,8 @@ TEST_F(way, peek_that_waits_can_be_interrupted)
 {
 	struct running peek;
 
+	if (entry == BY_A_RING)
+		SKIP(return, "a signal does not end a command");
 	ASSERT_EQ(0, op_start(&peek, self->ends.receiver,
 			      op_peek(self->in, MSG_MAX)));
 	ASSERT_TRUE(waiting_are(self->ends.admin, 0, 1));

@@ -47,9 +47,11 @@ static inline int ring_make(struct io_uring *ring, enum ring_kind kind,
 static inline void prep_command(struct io_uring_sqe *sqe, int fd,
 				struct chan_op *op, __u64 user_data)
 {
+	const __u64 command[2] = { address(op) };
+
 	io_uring_prep_rw(IORING_OP_URING_CMD, sqe, fd, NULL, 0, 0);
 	sqe->cmd_op = CHAN_IOC_OP;
-	memcpy(sqe->cmd, &(__u64[]){ address(op), 0 }, 16);
+	memcpy(sqe->cmd, command, sizeof(command));
 	sqe->user_data = user_data;
 }
 
