@@ -590,6 +590,61 @@ int chan_shutdown(int fd);
  */
 int chan_remove(const char *name);
 
+/* Channels with a type; see chan_typed.h -------------------------------------- */
+
+/**
+ * chan_hash() - the number of a type, from its text
+ * @before: the number of what stands before, 0 if nothing does
+ * @text: names and types
+ *
+ * FNV-1a of 64 bits; it is the same in every version.
+ *
+ * Return: the number, which is not 0.
+ */
+uint64_t chan_hash(uint64_t before, const char *text);
+
+/**
+ * chan_create_typed() - make a channel for messages of one type
+ * @name: as of chan_create()
+ * @cap: as of chan_create()
+ * @flags: as of chan_create(); CHAN_FIXED is added
+ * @type: the number of the type
+ * @size: how long each message is, in bytes
+ *
+ * The macros of chan_typed.h call this.
+ *
+ * Return: a new endpoint, close-on-exec, with all rights; errors as of
+ * chan_create().
+ */
+int chan_create_typed(const char *name, unsigned int cap, unsigned int flags,
+		      uint64_t type, size_t size);
+
+/**
+ * chan_open_typed() - open a channel, if it is for messages of one type
+ * @name: as of chan_open()
+ * @rights: as of chan_open()
+ * @type: the number of the type
+ * @size: how long each message is, in bytes
+ *
+ * Return: a new endpoint, close-on-exec; errors as of chan_open(), and
+ *
+ * * -EPROTOTYPE: The channel is for messages of another type, or of any.
+ */
+int chan_open_typed(const char *name, unsigned int rights, uint64_t type,
+		    size_t size);
+
+/**
+ * chan_check_type() - whether a channel is for messages of one type
+ * @fd: an endpoint, which came by fork(2) or from another process
+ * @type: the number of the type
+ * @size: how long each message is, in bytes
+ *
+ * Return: 0.
+ *
+ * * -EPROTOTYPE: The channel is for messages of another type, or of any.
+ */
+int chan_check_type(int fd, uint64_t type, size_t size);
+
 /* Deadlines ------------------------------------------------------------------ */
 
 /**
