@@ -645,6 +645,57 @@ int chan_open_typed(const char *name, unsigned int rights, uint64_t type,
  */
 int chan_check_type(int fd, uint64_t type, size_t size);
 
+/* Tasks that have a name ----------------------------------------------------- */
+
+/**
+ * chan_task() - give the calling task a name, under which it receives
+ * @name: of the task, and of /dev/chan/@name
+ *
+ * A mailbox for 64 messages that lives as long as the endpoint, so as long as the
+ * task. Only tasks of the same user reach it, unless the node gets other
+ * permissions.
+ *
+ * Return: a new endpoint, close-on-exec, to receive from.
+ *
+ * * -EEXIST: A task of that name lives.
+ * * -EINVAL: That is no name.
+ */
+int chan_task(const char *name);
+
+/**
+ * chan_tell() - send a message to a task, until it is received
+ * @name: of the task
+ * @buf: the message
+ * @len: its length in bytes; it may be 0
+ * @deadline: until when to wait; 0: as long as it takes
+ *
+ * Return: 0; errors as of chan_send_until(), and
+ *
+ * * -ENOENT: There is no such task.
+ * * -EACCES: It is another user's.
+ * * -EPIPE: The task died before it took the message.
+ */
+int chan_tell(const char *name, const void *buf, size_t len, uint64_t deadline);
+
+/**
+ * chan_ask() - send a message to a task and receive the reply
+ * @name: of the task
+ * @buf: the message
+ * @len: its length in bytes; it may be 0
+ * @reply: room for the reply
+ * @reply_len: the size of this room
+ * @deadline: until when to wait for the reply; 0: as long as it takes
+ *
+ * Return: the length of the reply; errors as of chan_call(), and
+ *
+ * * -ENOENT: There is no such task.
+ * * -EACCES: It is another user's.
+ * * -EPIPE: The task died before it took the message.
+ * * -EOWNERDEAD: The task died with the message.
+ */
+int chan_ask(const char *name, const void *buf, size_t len, void *reply,
+	     size_t reply_len, uint64_t deadline);
+
 /* Deadlines ------------------------------------------------------------------ */
 
 /**
