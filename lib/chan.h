@@ -696,6 +696,130 @@ int chan_tell(const char *name, const void *buf, size_t len, uint64_t deadline);
 int chan_ask(const char *name, const void *buf, size_t len, void *reply,
 	     size_t reply_len, uint64_t deadline);
 
+/* Semaphores, mutual exclusion, barriers: empty messages ---------------------- */
+
+/**
+ * chan_sem_create() - make a semaphore
+ * @name: it will be /dev/chan/@name; NULL: it has no name
+ * @value: what it begins with
+ * @max: the greatest value, 1 to CHAN_CAP_MAX
+ *
+ * Its value is the number of empty messages in a channel. Other processes open it
+ * by chan_open() with both rights.
+ *
+ * Return: a new endpoint, close-on-exec; errors as of chan_create().
+ */
+int chan_sem_create(const char *name, unsigned int value, unsigned int max);
+
+/**
+ * chan_sem_wait() - take one from a semaphore, when there is one (P)
+ * @fd: the semaphore
+ * @deadline: until when to wait; 0: as long as it takes
+ *
+ * Return: 0.
+ *
+ * * -ETIMEDOUT: The value was 0 all the time.
+ * * -EINTR: A signal came first.
+ */
+int chan_sem_wait(int fd, uint64_t deadline);
+
+/**
+ * chan_sem_post() - add one to a semaphore (V)
+ * @fd: the semaphore
+ *
+ * Does not wait.
+ *
+ * Return: 0.
+ *
+ * * -EOVERFLOW: It has its greatest value.
+ */
+int chan_sem_post(int fd);
+
+/**
+ * chan_mutex_create() - make a mutex
+ * @name: it will be /dev/chan/@name; NULL: it has no name
+ *
+ * It is one empty message; who has received it has the mutex. Should its holder die,
+ * the next gets it: the holder is the endpoint, so processes that shall not share
+ * the fate of others open or derive one each.
+ *
+ * Return: a new endpoint, close-on-exec; errors as of chan_create().
+ */
+int chan_mutex_create(const char *name);
+
+/**
+ * chan_mutex_lock() - wait for a mutex and take it
+ * @fd: the mutex
+ * @token: for the result, what to unlock it with
+ * @deadline: until when to wait; 0: as long as it takes
+ *
+ * Who waits longest is next. A thread that has the mutex must not lock it again.
+ *
+ * Return: 0.
+ *
+ * * -ETIMEDOUT: Others had it all the time.
+ * * -EINTR: A signal came first.
+ */
+int chan_mutex_lock(int fd, uint64_t *token, uint64_t deadline);
+
+/**
+ * chan_mutex_unlock() - give a mutex to the next
+ * @fd: the mutex
+ * @token: what chan_mutex_lock() has given
+ *
+ * Return: 0.
+ *
+ * * -ESTALE: It is not locked by this token.
+ */
+int chan_mutex_unlock(int fd, uint64_t token);
+
+/* Most parties that may meet at a barrier. */
+#define CHAN_BARRIER_MAX 1024
+
+/**
+ * struct chan_barrier - where parties meet: a mutex and a channel
+ * @leader: who has this mutex lets the others in, and out
+ * @arrivals: where the others wait
+ * @parties: how many meet
+ */
+struct chan_barrier {
+	int leader;
+	int arrivals;
+	unsigned int parties;
+};
+
+/**
+ * chan_barrier_create() - make a barrier
+ * @barrier: for the result
+ * @parties: how many meet each time, 1 to CHAN_BARRIER_MAX
+ *
+ * For threads, or for children that inherit its descriptors.
+ *
+ * Return: 0; errors as of chan_create().
+ */
+int chan_barrier_create(struct chan_barrier *barrier, unsigned int parties);
+
+/**
+ * chan_barrier_wait() - wait until all have come
+ * @barrier: the barrier
+ * @deadline: until when to wait; 0: as long as it takes
+ *
+ * All parties come to each meeting. Who leaves early, by a deadline or a signal, may
+ * have been counted, and may come again only if nobody has met meanwhile.
+ *
+ * Return: 1 for one of them, 0 for the others.
+ *
+ * * -ETIMEDOUT: They have not all come in time.
+ * * -EINTR: A signal came first.
+ */
+int chan_barrier_wait(const struct chan_barrier *barrier, uint64_t deadline);
+
+/**
+ * chan_barrier_close() - close the descriptors of a barrier
+ * @barrier: the barrier
+ */
+void chan_barrier_close(struct chan_barrier *barrier);
+
 /* Deadlines ------------------------------------------------------------------ */
 
 /**

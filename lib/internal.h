@@ -111,4 +111,26 @@ static inline int run_several(unsigned long request, __u64 feature,
 	return ret || (query.features & feature) ? -EINVAL : -EOPNOTSUPP;
 }
 
+/* A channel with room for so many empty messages, and paid for no more than that. */
+static inline int create_for_empty(const char *name, unsigned int cap)
+{
+	struct chan_create create = {
+		.cap = cap,
+		.msg_max = 1,
+		.bytes_max = (cap + 1ULL) * CHAN_MSG_OVERHEAD,
+		.name = address_of(name),
+	};
+
+	return chan_create_with(&create);
+}
+
+/* The error that made it useless. */
+static inline int undo_create(const char *name, int fd, int error)
+{
+	if (name)
+		chan_remove(name);
+	close_quietly(fd);
+	return error;
+}
+
 #endif /* INTERNAL_H */
