@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+"""chan - channels whose messages always have an outcome
+
+    import chan
+
+    receiver, sender = chan.pair(16)
+    sender.send(b"hello")
+    print(receiver.recv().data)
+
+    with chan.create("jobs", 64) as jobs:
+        request = jobs.recv(timeout=10)
+        request.reply(b"done")              # or ack(), reject(errno), give_back()
+
+One file over libchan.so.0, without a compiler. An endpoint is an object with
+fileno(), so select, poll and asyncio take it. What fails raises chan.Error, an
+OSError with the state of the message and, of a rejection, the reason. While a call
+waits other threads run; a signal's handler runs at once, and if it raises, as that
+of Ctrl-C does, the call is over: what was not received is withdrawn, what was
+received is abandoned. Nothing is sent twice.
+
+A timeout is in seconds; None waits as long as it takes, 0 tries and does not wait.
+"""
+import asyncio
+import ctypes
+import errno
+import os
+
+__all__ = ["Channel", "Error", "Message", "ask", "create", "open", "pair", "query",
+           "remove", "select", "task", "tell", "version"]
+
+SEND, RECV, ADMIN = 1, 2, 4                         # rights
+HANGUP, EPHEMERAL, WORKQUEUE, FIXED = 1, 2, 4, 8    # flags of create()
+QUEUED, RECEIVED, SETTLED = 0, 1, 2                 # until
+NONE, ACK, REPLY = 0, 1, 2                          # duties
+FAIL, REDELIVER = 0, 1                              # on_death
+STATES = "withdrawn", "queued", "received", "settled", "abandoned"
+
+_PEEK, _ORDERED = 1 << 1, 1 << 4
+_OP_SEND, _OP_RECV = 1, 2
+_MSG_DEFAULT = 64 << 10
+
+_lib = ctypes.CDLL("libchan.so.0")
+
+_u8, _u32, _u64, _s32 = ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_int32
+_size = ctypes.c_size_t
+
+
+class _Create(ctypes.Structure):
+    _fields_ = [("flags", _u32), ("rights", _u32), ("cap", _u32), ("msg_max", _u32),
+                ("bytes_max", _u64), ("max_attempts", _u32), ("mode", _u32),
+                ("type", _u64), ("name", _u64), ("fd", _s32), ("reserved", _u32)]
+
+
+class _Op(ctypes.Structure):
+    _fields_ = [("code", _u32), ("flags", _u32), ("fd", _s32), ("until", _u8),
+                ("duty", _u8), ("on_death", _u8), ("prio", _u8), ("buf", _u64),
+                ("len", _u64), ("reply_buf", _u64), ("reply_len", _u64),
+                ("deadline", _u64), ("id", _u64), ("tag", _u64), ("verdict", _u32),
+                ("error", _u32), ("attempt", _u32), ("state", _u32),
+                ("result", _s32), ("uid", _u32), ("gid", _u32), ("pid", _s32),
+                ("badge", _u64), ("sent_at", _u64)]
+
+
+class _Stat(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char * 64), ("owner_uid", _u32), ("flags", _u32),
+                ("cap", _u32), ("msg_max", _u32), ("bytes_max", _u64),
+                ("type", _u64), ("max_attempts", _u32), ("mode", _u32),
+                ("bytes", _u64), ("queued", _u32), ("unsettled", _u32),
+                ("parked_senders", _u32), ("parked_receivers", _u32),
+                ("senders", _u32), ("receivers", _u32), ("totals_sent", _u64),
+                ("totals_received", _u64), ("totals_settled", _u64),
+                ("totals_redelivered", _u64), ("totals_dropped", _u64)]
+
+
+class _Query(ctypes.Structure):
+    _fields_ = [("abi", _u32), ("max_parked", _u32), ("features", _u64),
+                ("max_channels", _u64), ("user_channels", _u64),
+                ("user_bytes", _u64), ("cap_max", _u32), ("msg_max", _u32),
+                ("name_max", _u32), ("msg_overhead", _u32)]
+
+
+def _declare(name, *arguments, result=ctypes.c_int):
+    function = getattr(_lib, name)
+    function.argtypes = arguments
+    function.restype = result
+    return function
+
+
+_op_p = ctypes.POINTER(_Op)
+_create_with = _declare("chan_create_with", ctypes.POINTER(_Create))
+_open = _declare("chan_open", ctypes.c_char_p, ctypes.c_uint)
+_derive = _declare("chan_derive", ctypes.c_int, ctypes.c_uint, _u64)
+_run = _declare("chan_run", _op_p)
+_select = _declare("chan_select", _op_p, ctypes.c_uint, ctypes.c_uint, _u64)
+_ack = _declare("chan_ack", ctypes.c_int, _u64)
+_reply = _declare("chan_reply", ctypes.c_int, _u64, ctypes.c_char_p, _size)
+_reject = _declare("chan_reject", ctypes.c_int, _u64, ctypes.c_int)
+_return = _declare("chan_return", ctypes.c_int, _u64)
+_cancel = _declare("chan_cancel", ctypes.c_int, _u64)
+_stat = _declare("chan_stat", ctypes.c_int, ctypes.POINTER(_Stat))
+_query = _declare("chan_query", ctypes.c_int, ctypes.POINTER(_Query))
+_shutdown = _declare("chan_shutdown", ctypes.c_int)
+_remove = _declare("chan_remove", ctypes.c_char_p)
+_task = _declare("chan_task", ctypes.c_char_p)
+_in_ns = _declare("chan_in_ns", _u64, result=_u64)
+_version = _declare("chan_version", result=ctypes.c_char_p)
+
+
+class Error(OSError):
+    """With the state of the message, if one was sent, and why it was rejected."""
+
+    def __init__(self, number, state=None, reason=0):
+        super().__init__(number, os.strerror(number))
+        self.state = state
+        self.reason = reason
+
+
+def _check(ret):
+    if ret < 0:
+        raise Error(-ret)
+    return ret
+
+
+def _deadline(timeout):
+    return 0 if timeout is None else _in_ns(max(0, int(timeout * 1e9)))
+
+
+def _name(name):
+    return None if name is None else os.fsencode(name)
+
+
+def _finish(op):
+    """Runs it until it is over. A handler that raises is the end of it, too."""
+    try:
+        while True:
+            ret = _run(op)
+            if ret != -errno.EINTR:
+                break
+    except BaseException:
+        if op.id:  # of what was sent, or the token of what has just been received
+            (_return if op.code == _OP_RECV else _cancel)(op.fd, op.id)
+        raise
+    if ret < 0:
+        sent = op.code != _OP_RECV
+        raise Error(-ret, STATES[op.state] if sent else None, op.error if sent else 0)
+    return ret
+
+
+class Message:
+    """What was received; settle it by one of the four if duty is not NONE."""
+
+    def __init__(self, channel, op, data):
+        self.channel, self.data, self.token = channel, data, op.id
+        for name in ("duty", "tag", "prio", "attempt", "reply_len", "uid", "gid",
+                     "pid", "badge", "sent_at"):
+            setattr(self, name, getattr(op, name))
+
+    def ack(self):
+        _check(_ack(self.channel.fileno(), self.token))
+
+    def reply(self, data=b""):
+        data = bytes(data)
+        _check(_reply(self.channel.fileno(), self.token, data, len(data)))
+
+    def reject(self, number):
+        _check(_reject(self.channel.fileno(), self.token, number))
+
+    def give_back(self):
+        _check(_return(self.channel.fileno(), self.token))
+
+
+class Channel:
+    """An endpoint. It owns its descriptor, and closes it when it goes."""
+
+    def __init__(self, fd):
+        self._fd = fd
+
+    def fileno(self):
+        if self._fd < 0:
+            raise ValueError("the channel is closed")
+        return self._fd
+
+    def detach(self):
+        fd, self._fd = self._fd, -1
+        return fd
+
+    def close(self):
+        if self._fd >= 0:
+            os.close(self.detach())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __del__(self):
+        self.close()
+
+    def derive(self, rights, badge=0):
+        return Channel(_check(_derive(self.fileno(), rights, badge)))
+
+    def _send(self, data, timeout):
+        data = bytes(data)
+        op = _Op(code=_OP_SEND, fd=self.fileno(), len=len(data),
+                 deadline=_deadline(timeout),
+                 buf=ctypes.cast(data, ctypes.c_void_p).value)
+        op.kept = data  # as long as the record
+        return op
+
+    def send(self, data, timeout=None, until=QUEUED, prio=0, tag=0):
+        op = self._send(data, timeout)
+        op.until, op.prio, op.tag = until, prio, tag
+        op.duty = ACK if until == SETTLED else NONE
+        _finish(op)
+
+    def send_work(self, data, timeout=None, prio=0, tag=0):
+        op = self._send(data, timeout)
+        op.prio, op.tag, op.duty, op.on_death = prio, tag, ACK, REDELIVER
+        _finish(op)
+
+    def call(self, data, timeout=None, reply_len=_MSG_DEFAULT, on_death=FAIL):
+        room = ctypes.create_string_buffer(max(1, reply_len))
+        op = self._send(data, timeout)
+        op.until, op.duty, op.on_death = SETTLED, REPLY, on_death
+        op.reply_buf, op.reply_len = ctypes.addressof(room), reply_len
+        return ctypes.string_at(room, _finish(op))
+
+    def _recv(self, flags, timeout, room):
+        return _Op(code=_OP_RECV, flags=flags, fd=self.fileno(), len=len(room),
+                   buf=ctypes.addressof(room), deadline=_deadline(timeout))
+
+    def _take(self, flags, timeout, length):
+        """With more room, if the message needs it."""
+        while True:
+            room = ctypes.create_string_buffer(max(1, length))
+            op = self._recv(flags, timeout, room)
+            try:
+                n = _finish(op)
+            except Error as e:
+                if e.errno != errno.EMSGSIZE or op.len <= length:
+                    raise
+                length = op.len
+            else:
+                return Message(self, op, ctypes.string_at(room, n))
+
+    def recv(self, timeout=None):
+        return self._take(0, timeout, _MSG_DEFAULT)
+
+    def peek(self, timeout=None):
+        return self._take(_PEEK, timeout, _MSG_DEFAULT)
+
+    def stat(self):
+        stat = _Stat()
+        _check(_stat(self.fileno(), stat))
+        return {name: getattr(stat, name) for name, _ in stat._fields_}
+
+    def shutdown(self):
+        _check(_shutdown(self.fileno()))
+
+    async def _when(self, add, remove, attempt):
+        """Tries until it need not wait; the loop waits in between."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                return attempt()
+            except Error as e:
+                if e.errno not in (errno.EAGAIN, errno.ETIMEDOUT):
+                    raise
+            ready = loop.create_future()
+            getattr(loop, add)(self.fileno(), lambda: ready.done() or ready.set_result(None))
+            try:
+                await ready
+            finally:
+                getattr(loop, remove)(self.fileno())
+
+    async def arecv(self):
+        return await self._when("add_reader", "remove_reader", lambda: self.recv(0))
+
+    async def asend(self, data, prio=0, tag=0):
+        await self._when("add_writer", "remove_writer",
+                         lambda: self.send(data, 0, prio=prio, tag=tag))
+
+
+def create(name=None, cap=64, flags=0, **attributes):
+    """The attributes are those of struct chan_create."""
+    text = _name(name)
+    record = _Create(cap=cap, flags=flags, **attributes)
+    record.name = ctypes.cast(text, ctypes.c_void_p).value or 0
+    return Channel(_check(_create_with(record)))
+
+
+def pair(cap=64, flags=0):
+    """(receiver, sender)"""
+    with create(None, cap, flags, rights=ADMIN) as admin:
+        return admin.derive(RECV), admin.derive(SEND)
+
+
+def open(name, rights=SEND):
+    return Channel(_check(_open(_name(name), rights)))
+
+
+def remove(name):
+    _check(_remove(_name(name)))
+
+
+def select(arms, timeout=None, ordered=False):
+    """Exactly one of several: a Channel receives, (Channel, data) sends.
+
+    (number, Message or None), or None when the time is over.
+    """
+    ops, kept = (_Op * len(arms))(), []
+    for i, arm in enumerate(arms):
+        if isinstance(arm, Channel):
+            kept.append(ctypes.create_string_buffer(arm.stat()["msg_max"]))
+            ops[i] = arm._recv(0, None, kept[i])
+        else:
+            kept.append(bytes(arm[1]))
+            ops[i] = arm[0]._send(kept[i], None)
+    deadline = _deadline(timeout)
+    while True:
+        index = _select(ops, len(ops), _ORDERED if ordered else 0, deadline)
+        if index == -errno.ETIMEDOUT:
+            return None
+        if index != -errno.EINTR:
+            break
+    result = _check(ops[_check(index)].result)
+    if not isinstance(arms[index], Channel):
+        return index, None
+    return index, Message(arms[index], ops[index], kept[index].raw[:result])
+
+
+def task(name):
+    """Gives this process a name under which it receives."""
+    return Channel(_check(_task(_name(name))))
+
+
+def _to_task(name, send):
+    try:
+        with open(name) as channel:
+            return send(channel)
+    except Error as e:
+        if e.errno == errno.ENXIO:
+            raise Error(errno.ENOENT) from None
+        raise
+
+
+def tell(name, data, timeout=None):
+    _to_task(name, lambda channel: channel.send(data, timeout, until=RECEIVED))
+
+
+def ask(name, data, timeout=None, reply_len=_MSG_DEFAULT):
+    return _to_task(name, lambda channel: channel.call(data, timeout, reply_len))
+
+
+def query():
+    record = _Query()
+    _check(_query(-1, record))
+    return {name: getattr(record, name) for name, _ in record._fields_}
+
+
+def version():
+    return _version().decode()

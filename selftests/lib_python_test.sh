@@ -1,0 +1,321 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The library from Python: lib/python/chan.py, which is beside this file.
+#
+# needs: python3
+
+command -v python3 >/dev/null || {
+	echo "1..0 # SKIP python3 is not here"
+	exit 4
+}
+exec python3 - <<'END'
+import asyncio
+import errno
+import os
+import select
+import signal
+import sys
+import threading
+import traceback
+
+sys.path.insert(0, os.getcwd())
+import chan
+
+BUDGET = 10  # seconds for each test
+NAME = "t-lib-python"
+tests = []
+
+
+class Failure(Exception):
+    pass
+
+
+def check(want, got):
+    if want != got:
+        raise Failure(f"{got!r}, not {want!r}")
+
+
+def check_error(number, call, *args, **kwargs):
+    try:
+        got = call(*args, **kwargs)
+    except chan.Error as e:
+        check(errno.errorcode[number], errno.errorcode[e.errno])
+        return e
+    raise Failure(f"{got!r}, not {errno.errorcode[number]}")
+
+
+class Thread(threading.Thread):
+    """What a function returned or raised, in another thread."""
+
+    def __init__(self, call, *args, **kwargs):
+        super().__init__(daemon=True)
+        self.call, self.args, self.kwargs = call, args, kwargs
+        self.start()
+
+    def run(self):
+        try:
+            self.result = self.call(*self.args, **self.kwargs)
+        except chan.Error as e:
+            self.result = e
+
+    def end(self):
+        self.join(BUDGET)
+        return self.result
+
+
+def becomes(condition):
+    while not condition():  # the alarm ends it
+        pass
+
+
+@tests.append
+def a_message_goes_through_a_pair():
+    receiver, sender = chan.pair(2)
+    sender.send(b"hello", prio=3, tag=9)
+    check(1, receiver.stat()["queued"])
+    check(b"hello", receiver.peek().data)
+    message = receiver.recv()
+    check((b"hello", 3, 9, chan.NONE, os.getpid(), 1),
+          (message.data, message.prio, message.tag, message.duty, message.pid,
+           message.attempt))
+    check_error(errno.ETIMEDOUT, receiver.recv, timeout=0)
+    sender.close()
+    check_error(errno.ESHUTDOWN, receiver.recv)
+
+
+@tests.append
+def the_end_of_an_endpoint_closes_it():
+    before = len(os.listdir("/proc/self/fd"))
+    with chan.create() as channel:
+        fd = channel.fileno()
+        check(False, os.get_inheritable(fd))
+    check_error_of_closed = [channel.fileno, channel.recv]
+    for call in check_error_of_closed:
+        try:
+            call()
+        except ValueError:
+            continue
+        raise Failure("a closed channel does something")
+    chan.pair()
+    check(before, len(os.listdir("/proc/self/fd")))
+
+
+@tests.append
+def a_call_gets_its_reply():
+    receiver, sender = chan.pair()
+    caller = Thread(sender.call, b"question", timeout=BUDGET, reply_len=100)
+    message = receiver.recv(BUDGET)
+    check((b"question", chan.REPLY, 100), (message.data, message.duty, message.reply_len))
+    check_error(errno.EMSGSIZE, message.reply, b"x" * 101)
+    message.reply(b"answer")
+    check(b"answer", caller.end())
+    check_error(errno.ESTALE, message.reply, b"answer")
+
+
+@tests.append
+def an_error_tells_state_and_reason():
+    receiver, sender = chan.pair()
+    e = check_error(errno.ETIMEDOUT, sender.call, b"x", timeout=0.01)
+    check("withdrawn", e.state)
+    caller = Thread(sender.send, b"x", timeout=BUDGET, until=chan.SETTLED)
+    receiver.recv(BUDGET).reject(errno.EDOM)
+    e = caller.end()
+    check((errno.EREMOTEIO, "settled", errno.EDOM), (e.errno, e.state, e.reason))
+    receiver.close()
+    check_error(errno.EPIPE, sender.send, b"x")
+
+
+@tests.append
+def work_is_acknowledged_or_given_back():
+    receiver, sender = chan.pair()
+    sender.send_work(b"dig")
+    message = receiver.recv()
+    check(chan.ACK, message.duty)
+    message.give_back()
+    message = receiver.recv()
+    check(2, message.attempt)
+    message.ack()
+    check(0, receiver.stat()["unsettled"])
+
+
+@tests.append
+def a_long_message_is_received_whole():
+    receiver, sender = chan.pair()
+    with chan.create(msg_max=1 << 20, bytes_max=2 << 20) as large:
+        large.send(b"x" * (1 << 20))
+        check(1 << 20, len(large.peek().data))
+        check(1 << 20, len(large.recv().data))
+        large.send(b"")
+        check(b"", large.recv().data)
+    check_error(errno.EMSGSIZE, sender.send, b"x" * 65537)
+
+
+@tests.append
+def names_are_made_opened_and_removed():
+    with chan.create(NAME, 4, mode=0o600) as made, chan.open(NAME) as sender:
+        check(NAME.encode(), made.stat()["name"])
+        check_error(errno.EEXIST, chan.create, NAME)
+        check_error(errno.EBADF, sender.recv, timeout=0)
+        narrow = made.derive(chan.SEND, 5)
+        narrow.send(b"x")
+        check(5, made.recv().badge)
+        chan.remove(NAME)
+        check_error(errno.ENOENT, chan.open, NAME)
+        made.shutdown()
+        check_error(errno.EPIPE, sender.send, b"x")
+
+
+@tests.append
+def select_takes_exactly_one():
+    a, b = chan.create(cap=1), chan.create(cap=1)
+    a.send(b"full")
+    check(None, chan.select([b, (a, b"more")], timeout=0))
+    b.send(b"there")
+    index, message = chan.select([b, (a, b"more")])
+    check((0, b"there"), (index, message.data))
+    a.recv()
+    check((1, None), chan.select([b, (a, b"more")], ordered=True))
+    check(b"more", a.recv().data)
+
+
+@tests.append
+def tasks_are_told_and_asked():
+    with chan.task(NAME) as mailbox:
+        teller = Thread(chan.tell, NAME, b"news", BUDGET)
+        check(b"news", mailbox.recv(BUDGET).data)
+        check(None, teller.end())
+        asker = Thread(chan.ask, NAME, b"well?", BUDGET)
+        mailbox.recv(BUDGET).reply(b"so so")
+        check(b"so so", asker.end())
+        check_error(errno.EEXIST, chan.task, NAME)
+    check_error(errno.ENOENT, chan.tell, NAME, b"x")
+
+
+# Other threads run while one waits.
+@tests.append
+def a_wait_releases_the_interpreter():
+    receiver, sender = chan.pair()
+    waiting = Thread(receiver.recv, BUDGET)
+    becomes(lambda: receiver.stat()["parked_receivers"])
+    sender.send(b"x")
+    check(b"x", waiting.end().data)
+
+
+class Interrupt(Exception):
+    pass
+
+
+def interrupted(call, raises):
+    """The call, with a signal once it waits; how often the handler ran."""
+    ran = []
+
+    def handler(*_):
+        ran.append(1)
+        if raises:
+            raise Interrupt
+
+    signal.signal(signal.SIGUSR1, handler)
+    try:
+        return call(), len(ran)
+    except Interrupt:
+        return Interrupt, len(ran)
+
+
+def signal_when(condition, then=lambda: None):
+    def body():
+        becomes(condition)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        then()
+    return Thread(body)
+
+
+@tests.append
+def a_handler_that_raises_ends_the_wait():
+    receiver, sender = chan.pair()
+    signal_when(lambda: receiver.stat()["parked_receivers"])
+    check((Interrupt, 1), interrupted(lambda: receiver.recv(BUDGET), True))
+    signal_when(lambda: receiver.stat()["queued"])
+    check((Interrupt, 1), interrupted(lambda: sender.call(b"x", BUDGET), True))
+    check((0, 0), (receiver.stat()["queued"], receiver.stat()["unsettled"]))
+
+
+@tests.append
+def a_handler_that_raises_after_receipt_abandons_the_call():
+    receiver, sender = chan.pair()
+    server = Thread(receiver.recv, BUDGET)
+    signal_when(lambda: receiver.stat()["unsettled"])
+    check((Interrupt, 1), interrupted(lambda: sender.call(b"x", BUDGET), True))
+    check_error(errno.ECANCELED, server.end().reply, b"late")
+
+
+@tests.append
+def a_handler_that_returns_changes_nothing():
+    receiver, sender = chan.pair()
+    message = Thread(receiver.recv, BUDGET)
+    signal_when(lambda: receiver.stat()["unsettled"],
+                lambda: message.end().reply(b"answer"))
+    check((b"answer", 1), interrupted(lambda: sender.call(b"x", BUDGET), False))
+    check(1, receiver.stat()["totals_sent"])
+
+
+@tests.append
+def a_channel_is_polled():
+    receiver, sender = chan.pair()
+    check(([], [sender], []), select.select([receiver], [sender], [], 0))
+    sender.send(b"x")
+    check(([receiver], [], []), select.select([receiver], [], [], BUDGET))
+
+
+@tests.append
+def asyncio_sends_and_receives():
+    receiver, sender = chan.pair(1)
+
+    async def produce():
+        for i in range(20):
+            await sender.asend(b"%d" % i)
+
+    async def consume():
+        return [(await receiver.arecv()).data for _ in range(20)]
+
+    async def both():
+        return (await asyncio.gather(consume(), produce()))[0]
+
+    check([b"%d" % i for i in range(20)], asyncio.run(both()))
+    receiver.close()
+    check_error(errno.EPIPE, lambda: asyncio.run(sender.asend(b"x")))
+
+
+@tests.append
+def the_library_and_the_module_tell_who_they_are():
+    with open("/sys/module/chan/version") as f:
+        check(f.read().strip(), chan.version())
+    check((1, 65536), (chan.query()["abi"], chan.query()["cap_max"]))
+
+
+def late(*_):
+    raise Failure(f"not done after {BUDGET} s")
+
+
+def run(body):
+    signal.alarm(BUDGET)
+    try:
+        body()
+        return True
+    except Exception:
+        for line in traceback.format_exc().splitlines():
+            print("#", line)
+        return False
+    finally:
+        signal.alarm(0)
+
+
+signal.signal(signal.SIGALRM, late)
+print(f"TAP version 13\n1..{len(tests)}")
+failed = 0
+for number, body in enumerate(tests, 1):
+    good = run(body)
+    failed += not good
+    print("ok" if good else "not ok", number, f"python.{body.__name__}", flush=True)
+sys.exit(failed > 0)
+END
