@@ -67,7 +67,7 @@ objects: kdir
 LIB = $(MAKE) -C lib OUTPUT="$(CURDIR)/build/lib" VERSION=$(VERSION) PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)"
 
 lib: ## build libchan, with its manual pages
-	@$(LIB)
+	+@$(LIB)
 
 tools: ## build the command line tools
 	@if [ -f tools/Makefile ]; then $(MAKE) -C tools OUTPUT="$(CURDIR)/build/tools" VERSION=$(VERSION); \
@@ -124,13 +124,13 @@ install: running module install-lib ## install the module, libchan and the heade
 	$(if $(DESTDIR),,depmod -a $(RELEASE))
 
 install-lib: ## install libchan, its manual pages and the headers, without the module
-	@$(LIB) install
+	+@$(LIB) install
 
 uninstall: ## remove what install has put there
 	rm -f "$(DESTDIR)/lib/modules/$(RUNNING)/updates/chan.ko"
 	-@rmdir "$(DESTDIR)/lib/modules/$(RUNNING)/updates" 2>/dev/null || true
 	$(if $(DESTDIR),,depmod -a $(RUNNING))
-	@$(LIB) uninstall
+	+@$(LIB) uninstall
 
 clean: ## remove what was built
 	rm -rf build chan.ko chan-$(VERSION).tar chan-$(VERSION).tar.xz
