@@ -18,12 +18,6 @@ static struct io_uring_sqe *add_flagged(struct io_uring *ring, int fd,
 	return sqe;
 }
 
-/* The kernel has them all; a thread that polls may take them a little later. */
-static bool are_taken(struct io_uring *ring)
-{
-	return io_uring_submit(ring) >= 0 && BECOMES(!io_uring_sq_ready(ring));
-}
-
 /* Receives what there is, and that is @text; the token to settle with, or 0. */
 static int receives(int fd, const char *text, __u64 *token)
 {
@@ -137,7 +131,7 @@ TEST_F(kind, whatever_fails_breaks_a_chain_but_a_hard_one)
 }
 
 /* A server's loop is [SETTLE, RECV]. */
-TEST_F(uring, settlement_and_the_next_receipt)
+TEST_F(kind, settlement_and_the_next_receipt)
 {
 	struct chan_op got = op_recv(self->in, MSG_MAX), settle;
 	struct running tasks[5];
@@ -169,7 +163,7 @@ TEST_F(uring, settlement_and_the_next_receipt)
 }
 
 /* With IOSQE_ASYNC an entry may be used again before its turn has come. */
-TEST_F(uring, entry_of_a_later_turn_is_copied_if_it_is_async)
+TEST_F(kind, entry_of_a_later_turn_is_copied_if_it_is_async)
 {
 	struct chan_op call = op_call("question", 8, self->reply, MSG_MAX);
 	struct chan_op send = op_call("later", 5, self->reply, MSG_MAX);
@@ -195,7 +189,7 @@ TEST_F(uring, entry_of_a_later_turn_is_copied_if_it_is_async)
 }
 
 /* What is pending is not looked at again: neither its entry nor its record. */
-TEST_F(uring, entry_and_record_are_read_once)
+TEST_F(kind, entry_and_record_are_read_once)
 {
 	struct chan_op recv = op_recv(self->in, 8), was;
 	struct running send;
@@ -219,7 +213,7 @@ TEST_F(uring, entry_and_record_are_read_once)
 	EXPECT_EQ(0, nothing_is_left(self->ends.admin));
 }
 
-TEST_F(uring, chain_ends_with_its_ring)
+TEST_F(kind, chain_ends_with_its_ring)
 {
 	struct chan_op call = op_call("question", 8, self->reply, MSG_MAX);
 	struct chan_op next = op_call("never", 5, self->reply, MSG_MAX);
@@ -241,7 +235,7 @@ TEST_F(uring, chain_ends_with_its_ring)
 
 /* Flags of entries ------------------------------------------------------------------ */
 
-TEST_F(uring, async_changes_nothing)
+TEST_F(kind, async_changes_nothing)
 {
 	struct chan_op recv = op_recv(self->in, MSG_MAX), cancel;
 	struct chan_op call = op_call("question", 8, self->reply, MSG_MAX);
@@ -281,7 +275,7 @@ TEST_F(uring, async_changes_nothing)
 	EXPECT_EQ(0, nothing_is_left(self->ends.admin));
 }
 
-TEST_F(uring, drained_command_waits_for_all_before_it)
+TEST_F(kind, drained_command_waits_for_all_before_it)
 {
 	struct chan_op calls[2], last = op_send("last", 4);
 	const char *const texts[] = { "one", "two" };
@@ -365,7 +359,7 @@ TEST_F(uring, order_of_entries_is_the_order_of_messages)
 	EXPECT_EQ(0, nothing_is_left(self->ends.admin));
 }
 
-TEST_F(uring, receivers_get_messages_in_the_order_of_their_entries)
+TEST_F(kind, receivers_get_messages_in_the_order_of_their_entries)
 {
 	struct chan_op recvs[RING_ENTRIES];
 	int numbers[RING_ENTRIES];
@@ -392,7 +386,7 @@ TEST_F(uring, receivers_get_messages_in_the_order_of_their_entries)
 
 /* Fixed files ----------------------------------------------------------------------------- */
 
-TEST_F(uring, fixed_file_is_an_endpoint_like_any)
+TEST_F(kind, fixed_file_is_an_endpoint_like_any)
 {
 	int fds[2] = { self->ends.receiver, self->ends.sender };
 	struct chan_op recv = op_recv(self->in, MSG_MAX);
@@ -417,7 +411,7 @@ TEST_F(uring, fixed_file_is_an_endpoint_like_any)
 }
 
 /* The command keeps it open, as it does a descriptor that is closed. */
-TEST_F(uring, fixed_file_may_go_while_a_command_is_pending)
+TEST_F(kind, fixed_file_may_go_while_a_command_is_pending)
 {
 	int fds[1] = { self->ends.receiver };
 	struct chan_op recv = op_recv(self->in, MSG_MAX);
