@@ -188,7 +188,11 @@ TEST_F(uring, what_waits_is_canceled_by_tag_and_by_id)
 TEST_F(uring, nothing_is_left_when_the_ring_ends)
 {
 	struct chan_op recvs[8], calls[8], got;
+	/* Which lives as long as the commands that wait on it. */
+	int sender = derive(self->ends.sender, CHAN_RIGHT_SEND);
+	__u32 senders = stat_now(self->ends.receiver).senders;
 
+	ASSERT_LE(0, sender);
 	for (int i = 0; i < 8; i++) {
 		recvs[i] = op_recv(self->in, MSG_MAX);
 		ASSERT_TRUE(
@@ -200,11 +204,14 @@ TEST_F(uring, nothing_is_left_when_the_ring_ends)
 	ASSERT_EQ(0, ring_make(&self->ring, variant->kind, RING_ENTRIES));
 	for (int i = 0; i < 8; i++) {
 		calls[i] = op_call("question", 8, self->reply, MSG_MAX);
-		ASSERT_TRUE(command(&self->ring, self->ends.sender, &calls[i]));
+		ASSERT_TRUE(command(&self->ring, sender, &calls[i]));
 	}
 	got = op_soon(self->in, MSG_MAX);
 	ASSERT_EQ(8, run(self->ends.receiver, &got));
+	close(sender);
+	EXPECT_EQ(senders, stat_now(self->ends.receiver).senders);
 	io_uring_queue_exit(&self->ring);
+	EXPECT_TRUE(STAT_BECOMES(self->ends.receiver, senders, senders - 1));
 	EXPECT_TRUE(STAT_BECOMES(self->ends.receiver, parked_senders, 0));
 	EXPECT_TRUE(STAT_BECOMES(self->ends.receiver, queued, 0));
 	EXPECT_EQ(-ECANCELED,
