@@ -123,6 +123,7 @@ static struct chan_pending *make(struct chan_endpoint *endpoint,
 	}
 	pending->call = *call;
 	pending->endpoint = endpoint;
+	pending->canceled = false;
 	return pending;
 }
 
@@ -286,6 +287,7 @@ static bool give_up(struct chan_pending *pending, int err)
 
 void chan_pending_cancel(struct chan_pending *pending)
 {
+	pending->canceled = true;
 	if (give_up(pending, -ECANCELED))
 		resume(pending, PENDING_DECIDED);
 }
@@ -331,5 +333,5 @@ int chan_pending_continue(struct chan_pending *pending, bool dead)
 	/* Neither the timer nor a decision: whoever decided it has yet to call. */
 	if (!(before & PENDING_DECIDED) && !give_up(pending, -ETIMEDOUT))
 		return -EINPROGRESS;
-	return dead ? forgo(pending) : conclude(pending);
+	return dead || pending->canceled ? forgo(pending) : conclude(pending);
 }

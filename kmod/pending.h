@@ -27,6 +27,7 @@
  * @sending: of a SEND or a WAIT: how the outcome is told
  * @timer: until its deadline, if it has one
  * @progress: PENDING_*
+ * @canceled: its door has given it up
  * @resume: called once something has happened, from anywhere, at most once
  *	before each chan_pending_continue(); does not sleep
  * @owner: for the use of @resume
@@ -52,6 +53,7 @@ struct chan_pending {
 	};
 	struct hrtimer timer;
 	atomic_t progress;
+	bool canceled;
 	void (*resume)(struct chan_pending *pending);
 	void *owner;
 };
@@ -111,8 +113,11 @@ int chan_pending_start(struct chan_pending *pending);
 int chan_pending_continue(struct chan_pending *pending, bool dead);
 
 /**
- * chan_pending_cancel() - give up, unless it is decided
+ * chan_pending_cancel() - give up
  * @pending: started; @resume is or will be called
+ *
+ * If it is decided, chan_pending_continue() goes on as if its task were dead, for
+ * that task is leaving the memory it would copy to.
  */
 void chan_pending_cancel(struct chan_pending *pending);
 
