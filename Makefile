@@ -80,7 +80,7 @@ samples: ## build the sample programs
 demo: ## show in a virtual machine what chan does, in about a minute
 	@$(QEMU)/boot demo
 
-test: ## run the tests in a virtual machine (T=pattern,..., KERNEL=6.12, DEBUG=kasan|kcsan|kmsan, CONTROLS=1)
+test: ## run the tests in a virtual machine (T=pattern,..., KERNEL=6.12|7, DEBUG=kasan|kcsan|kmsan, CONTROLS=1)
 	@$(QEMU)/$(if $(filter 1,$(CONTROLS)),controls,boot test)
 
 soak: ## run the same tests for long (SECONDS_EACH=30)
@@ -145,5 +145,5 @@ dist: ## pack the committed sources into chan-VERSION.tar.xz
 deps: ## list the packages that the build and the tests need, and why
 	@$(QEMU)/tools list
 
-kernels: ## fetch the newest kernel (KERNEL=6.12), or build a debug kernel again (DEBUG=kasan)
+kernels: ## fetch the newest kernel (KERNEL=6.12|7), or build a debug kernel again (DEBUG=kasan)
 	@$(QEMU)/kernels $(if $(DEBUG),rebuild $(DEBUG),refresh $(KERNEL))
