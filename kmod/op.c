@@ -189,9 +189,7 @@ int chan_op_read(struct chan_call *call, const struct chan_record *record)
 	call->record = *record;
 	call->deadline = call->op.deadline;
 	call->nowait = call->op.flags & CHAN_NOWAIT;
-	call->posted = false;
-	call->told = false;
-	call->written = false;
+	chan_op_begin(call);
 	return 0;
 }
 

@@ -35,6 +35,17 @@ struct chan_call {
 };
 
 /**
+ * chan_op_begin() - nothing has been told of a call yet
+ * @call: about to be run
+ */
+static inline void chan_op_begin(struct chan_call *call)
+{
+	call->posted = false;
+	call->told = false;
+	call->written = false;
+}
+
+/**
  * chan_op_tell() - write a record back
  * @call: of which operation
  * @op: what to write, perhaps not the call's own

@@ -173,9 +173,7 @@ int chan_selection_call(struct chan_selection *sel, unsigned int i,
 	call->record = record_of(sel, i);
 	call->deadline = sel->deadline;
 	call->nowait = true;
-	call->posted = false;
-	call->told = false;
-	call->written = false;
+	chan_op_begin(call);
 	return 0;
 }
 
