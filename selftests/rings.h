@@ -35,7 +35,7 @@ static inline int ring_make(struct io_uring *ring, enum ring_kind kind,
 {
 	struct io_uring_params params = {
 		.flags = ring_kinds[kind].flags,
-		.sq_thread_idle = 100,
+		.sq_thread_idle = 1, /* ms; it takes a processor as long */
 	};
 
 	return io_uring_queue_init_params(entries, ring, &params);
