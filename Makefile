@@ -36,7 +36,7 @@ KBUILD = $(MAKE) -C "$(KDIR)" M="$(CURDIR)/$(OBJ)" CHAN_VERSION=$(VERSION) \
 	$(if $(and $(wildcard $(KDIR)/vmlinux),$(shell command -v pahole)),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 
 .PHONY: help module objects kdir running lib tools samples demo test soak bench check model \
-	shell load unload install install-lib uninstall clean distclean dist deps kernels
+	shell load unload install install-lib install-tools uninstall clean distclean dist deps kernels
 .DEFAULT_GOAL := module
 
 help: ## list the targets
@@ -69,9 +69,11 @@ LIB = $(MAKE) -C lib OUTPUT="$(CURDIR)/build/lib" VERSION=$(VERSION) PREFIX="$(P
 lib: ## build libchan, with its manual pages
 	+@$(LIB)
 
-tools: ## build the command line tools
-	@if [ -f tools/Makefile ]; then $(MAKE) -C tools OUTPUT="$(CURDIR)/build/tools" VERSION=$(VERSION); \
-	else echo "There are no command line tools in this version yet."; fi
+TOOLS = $(MAKE) -C tools OUTPUT="$(CURDIR)/build/tools" LIBCHAN="$(CURDIR)/build/lib" \
+	VERSION=$(VERSION) PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)"
+
+tools: lib ## build chanctl, the command line tool, with its manual page
+	+@$(TOOLS)
 
 samples: ## build the sample programs
 	@if [ -d samples ]; then $(MAKE) -C samples OUTPUT="$(CURDIR)/build/samples" VERSION=$(VERSION); \
@@ -119,17 +121,21 @@ build/chan-unload: tools/chan-unload.c uapi/linux/chan.h
 
 MODULE_DIR = $(DESTDIR)/lib/modules/$(RELEASE)/updates
 
-install: running module install-lib ## install the module, libchan and the headers (DESTDIR=, PREFIX=)
+install: running module install-tools ## install the module, libchan, chanctl and the headers (DESTDIR=, PREFIX=)
 	install -D -m 644 chan.ko "$(MODULE_DIR)/chan.ko"
 	$(if $(DESTDIR),,depmod -a $(RELEASE))
 
 install-lib: ## install libchan, its manual pages and the headers, without the module
 	+@$(LIB) install
 
+install-tools: install-lib ## install chanctl with its page and completion, and libchan
+	+@$(TOOLS) install
+
 uninstall: ## remove what install has put there
 	rm -f "$(DESTDIR)/lib/modules/$(RUNNING)/updates/chan.ko"
 	-@rmdir "$(DESTDIR)/lib/modules/$(RUNNING)/updates" 2>/dev/null || true
 	$(if $(DESTDIR),,depmod -a $(RUNNING))
+	+@$(TOOLS) uninstall
 	+@$(LIB) uninstall
 
 clean: ## remove what was built

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the verbs of chanctl share: exit codes, and the words for errors.
+ */
+#ifndef CHANCTL_H
+#define CHANCTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <chan.h>
+
+#define NR(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Beside EXIT_SUCCESS and EXIT_FAILURE; help/chanctl.txt explains them. */
+enum {
+	EXIT_USAGE = 2,
+	EXIT_NOTHING = 3,
+	EXIT_DEADLINE = 124,
+	EXIT_CANNOT_RUN = 126,
+	EXIT_NO_COMMAND = 127,
+};
+
+/* Each verb is given its own name as argv[0], and returns an exit code. */
+int verb_create(int argc, char **argv);
+int verb_help(int argc, char **argv);
+int verb_list(int argc, char **argv);
+int verb_rm(int argc, char **argv);
+int verb_show(int argc, char **argv);
+int verb_version(int argc, char **argv);
+
+/* version.c: program, library and module side by side. */
+void print_versions(bool json);
+
+/* errors.c: each error is one sentence on standard error. */
+
+#define PRINTS(fmt, args) __attribute__((format(printf, fmt, args)))
+
+/* Says the sentence; for errors that have no number. */
+void complain(const char *fmt, ...) PRINTS(1, 2);
+
+/* Says what is wrong with the command line, and exits with EXIT_USAGE. */
+_Noreturn void usage_error(const char *verb, const char *fmt, ...) PRINTS(2, 3);
+
+/*
+ * Says why something could not be done with the channel @name, and what to do;
+ * @error is what a function of the library has returned. The exit code.
+ */
+int explain(const char *name, int error);
+
+/* An endpoint with these rights; if there is none, that is said, and it is -1. */
+int open_channel(const char *name, unsigned int rights, int *code);
+
+/* Exits with EXIT_USAGE if that can be no name. */
+void need_name(const char *verb, const char *name);
+
+#endif /* CHANCTL_H */

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * chanctl create NAME, chanctl rm NAME...: the beginning and the end of a name.
+ */
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "chanctl.h"
+#include "options.h"
+
+static struct {
+	uint64_t cap, msg_max, bytes_max, max_attempts, type;
+	mode_t mode;
+	bool workqueue, hangup, fixed;
+} wish = { .cap = 64 };
+
+/* clang-format off */
+
+static const struct option_of create_options[] = {
+	{ 'c', "cap", .number = &wish.cap, .most = CHAN_CAP_MAX },
+	{ 'm', "msg-max", .number = &wish.msg_max, .most = CHAN_MSG_MAX },
+	{ 'b', "bytes-max", .number = &wish.bytes_max },
+	{ 'a', "max-attempts", .number = &wish.max_attempts, .most = UINT32_MAX },
+	{ 'p', "mode", .mode = &wish.mode },
+	{ 'y', "type", .number = &wish.type },
+	{ 'w', "workqueue", .flag = &wish.workqueue },
+	{ 'u', "hangup", .flag = &wish.hangup },
+	{ 'f', "fixed", .flag = &wish.fixed },
+	{}
+};
+
+/* clang-format on */
+
+/* Without an end of its own: so a channel that hangs up does not do so at once. */
+static struct chan_create wanted(const char *name)
+{
+	return (struct chan_create){
+		.flags = (wish.workqueue ? CHAN_WORKQUEUE : 0) |
+			 (wish.hangup ? CHAN_HANGUP : 0) |
+			 (wish.fixed ? CHAN_FIXED : 0),
+		.rights = CHAN_RIGHT_ADMIN,
+		.cap = wish.cap,
+		.msg_max = wish.msg_max,
+		.bytes_max = wish.bytes_max,
+		.max_attempts = wish.max_attempts,
+		.mode = wish.mode,
+		.type = wish.type,
+		.name = (uintptr_t)name,
+	};
+}
+
+int verb_create(int argc, char **argv)
+{
+	struct chan_create create;
+	char **names;
+	int fd;
+
+	if (take_options(create_options, argc, argv, &names) != 1)
+		usage_error(argv[0], "create takes one name");
+	need_name(argv[0], names[0]);
+	create = wanted(names[0]);
+	if (wish.mode)
+		umask(0);
+	fd = chan_create_with(&create);
+	if (fd < 0)
+		return explain(names[0], fd);
+	close(fd);
+	return EXIT_SUCCESS;
+}
+
+int verb_rm(int argc, char **argv)
+{
+	static const struct option_of options[] = { {} };
+	int code = EXIT_SUCCESS, nr, ret;
+	char **names;
+
+	nr = take_options(options, argc, argv, &names);
+	if (!nr)
+		usage_error(argv[0], "rm takes names");
+	for (int i = 0; i < nr; i++)
+		need_name(argv[0], names[i]);
+	for (int i = 0; i < nr; i++) {
+		ret = chan_remove(names[i]);
+		if (ret)
+			code = explain(names[i], ret);
+	}
+	return code;
+}
