@@ -23,10 +23,15 @@ enum {
 };
 
 /* Each verb is given its own name as argv[0], and returns an exit code. */
+int verb_call(int argc, char **argv);
 int verb_create(int argc, char **argv);
 int verb_help(int argc, char **argv);
 int verb_list(int argc, char **argv);
+int verb_peek(int argc, char **argv);
+int verb_recv(int argc, char **argv);
 int verb_rm(int argc, char **argv);
+int verb_send(int argc, char **argv);
+int verb_serve(int argc, char **argv);
 int verb_show(int argc, char **argv);
 int verb_version(int argc, char **argv);
 

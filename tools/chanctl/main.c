@@ -19,6 +19,11 @@ static const struct verb {
 	{ "list", verb_list },
 	{ "show", verb_show },
 	{ "rm", verb_rm },
+	{ "send", verb_send },
+	{ "recv", verb_recv },
+	{ "call", verb_call },
+	{ "serve", verb_serve },
+	{ "peek", verb_peek },
 	{ "version", verb_version },
 	{ "help", verb_help },
 	/* clang-format on */
