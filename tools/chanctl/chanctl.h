@@ -25,6 +25,7 @@ enum {
 /* Each verb is given its own name as argv[0], and returns an exit code. */
 int verb_call(int argc, char **argv);
 int verb_create(int argc, char **argv);
+int verb_doctor(int argc, char **argv);
 int verb_help(int argc, char **argv);
 int verb_list(int argc, char **argv);
 int verb_peek(int argc, char **argv);
