@@ -210,6 +210,8 @@ FIXTURE_SETUP(trace)
 	ASSERT_NE(NULL, line);
 	self->channel = strtoull(line + strlen("chan-channel:"), NULL, 10);
 	ASSERT_EQ(0, write_text(TRACING "trace", ""));
+	/* Needs no names of tasks, for which the scheduler would be patched. */
+	ASSERT_EQ(0, write_text(TRACING "options/record-cmd", "0"));
 	ASSERT_EQ(0, write_text(TRACING "events/chan/enable", "1"));
 }
 

@@ -52,10 +52,18 @@ static int tracer_write(const char *file, const char *text)
 	return write_text(path, text);
 }
 
+/*
+ * Without the names of tasks, which are not looked at: to learn them, the kernel
+ * would patch its scheduler while both processors run it, and the emulator does not
+ * always survive that.
+ */
 static int tracer_start(const char *kilobytes)
 {
 	int err;
 
+	err = write_text(TRACING "options/record-cmd", "0");
+	if (err)
+		return err;
 	if (mkdir(INSTANCE, 0700) && errno != EEXIST)
 		return -errno;
 	err = tracer_write("buffer_size_kb", kilobytes);
