@@ -78,7 +78,9 @@ static void go_on(struct io_uring_cmd *cmd, unsigned int issue_flags, bool dead)
 {
 	int result;
 
-	result = chan_pending_continue(command_of(cmd)->pending, dead);
+	/* A task that is about to run another program leaves its memory. */
+	result = chan_pending_continue(command_of(cmd)->pending,
+				       dead || current->in_execve);
 	if (result != -EINPROGRESS)
 		end(cmd, result, issue_flags);
 }

@@ -453,6 +453,44 @@ TEST_F(kind, task_that_never_copied_has_not_received)
 	EXPECT_EQ(0, has_come_back(self->ends.receiver, &send));
 }
 
+/* Another program has no use for what was given to the one before it. */
+static void replaced_child(FIXTURE_DATA(kind) * self, enum ring_kind kind,
+			   struct victim *victim)
+{
+	struct chan_op recv = op_recv(self->in, MSG_MAX);
+	struct io_uring ring;
+
+	dup2(victim->go[0], 0);
+	close(victim->go[1]);
+	if (ring_make(&ring, kind, RING_ENTRIES))
+		_exit(1);
+	command(&ring, self->ends.receiver, &recv);
+	victim_waits(victim);
+	execl("/bin/sh", "sh", "-c", "read line; exit 0", NULL);
+	_exit(1);
+}
+
+TEST_F(kind, program_that_never_copied_has_not_received)
+{
+	struct victim victim;
+	struct running send;
+
+	if (variant->kind != RING_DEFER)
+		SKIP(return, "this kind of ring does its work at once");
+	ASSERT_EQ(0, victim_init(&victim));
+	victim.pid = fork();
+	if (!victim.pid)
+		replaced_child(self, variant->kind, &victim);
+	ASSERT_TRUE(BECOMES(victim.board->ready));
+	ASSERT_EQ(0, op_start(&send, self->ends.sender,
+			      op_task("task", 4, CHAN_ON_DEATH_FAIL)));
+	EXPECT_EQ(0, is_claimed(self->ends.receiver));
+	victim_goes(&victim);
+	EXPECT_EQ(0, has_come_back(self->ends.receiver, &send));
+	close(victim.go[1]);
+	EXPECT_EQ(0, child_ended(victim.pid, false));
+}
+
 /* The same sender may have had enough by then. */
 TEST_F(kind, what_is_claimed_can_be_taken_back)
 {
