@@ -21,14 +21,19 @@ static void make_ring(struct io_uring *ring, unsigned int flags)
 		errx(1, "io_uring_setup: %s", strerror(-ret));
 }
 
-/* This process's own, for commands. */
+static void make_command_ring(struct io_uring *ring)
+{
+	make_ring(ring,
+		  IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+}
+
+/* That of the process that measures; its partners inherit it, and cannot use it. */
 static struct io_uring *own_ring(void)
 {
 	static struct io_uring ring;
 
 	if (!ring.ring_fd)
-		make_ring(&ring, IORING_SETUP_SINGLE_ISSUER |
-					 IORING_SETUP_DEFER_TASKRUN);
+		make_command_ring(&ring);
 	return &ring;
 }
 
@@ -117,11 +122,12 @@ uint64_t round_trips_ring(const struct lane *there, const struct lane *back,
 /* Answers the one, and waits for the next, in one entry. */
 void serve_uring(const struct lane *there, const struct lane *back)
 {
-	struct io_uring *ring = own_ring();
 	struct chan_op receive, settle;
+	struct io_uring own, *ring = &own;
 	char message[SIZE];
 
 	(void)back;
+	make_command_ring(ring);
 	receive = receive_op(message);
 	add_command(ring, there->in, &receive);
 	enter(ring, 1);
