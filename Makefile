@@ -92,8 +92,8 @@ bench: ## measure in a virtual machine that counts instructions
 	@if [ -d selftests/bench ]; then $(QEMU)/boot bench; \
 	else echo "There is nothing to measure in this version yet."; fi
 
-check: ## check sources, ABI and documentation without running anything
-	@.ci/check
+check: ## check sources, ABI and documentation without running anything (CHECKS=name...)
+	@.ci/check $(CHECKS)
 
 model: ## try every order of the steps of models, as they are and with mistakes (T=pattern)
 	@selftests/model/run
