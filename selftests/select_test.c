@@ -395,41 +395,60 @@ TEST_F(select, random_choice_counts_arms_on_one_endpoint_apart)
 	expect_fair(_metadata, "twice on one endpoint", counts, 3);
 }
 
-/* What would fail is as likely as what would succeed. */
+/* Two that fail and two that succeed; what was taken is ready again. */
+static int choose_with_failures(FIXTURE_DATA(select) * self)
+{
+	int ret = select_run(&self->s);
+
+	switch (self->s.batch.index) {
+	case 0:
+		CHECK_EQ(-EBADF, ret);
+		return 0;
+	case 1:
+		CHECK_EQ(1, ret);
+		CHECK_EQ(2, take_message(self->fds[1]));
+		return 0;
+	case 2:
+		CHECK_EQ(-EMSGSIZE, ret);
+		return 0;
+	default:
+		CHECK_EQ(3, ret);
+		return put_message(self->fds[3], OBSTACLE);
+	}
+}
+
+static void choose_among_failures(struct __test_metadata *_metadata,
+				  FIXTURE_DATA(select) * self, const char *what)
+{
+	long counts[4] = { 0 };
+
+	for (long i = 0; i < CHOICES; i++) {
+		ASSERT_EQ(0, choose_with_failures(self));
+		counts[self->s.batch.index]++;
+		select_again(&self->s);
+	}
+	expect_fair(_metadata, what, counts, 4);
+}
+
+/*
+ * What would fail is as likely as what would succeed, also beside an arm that
+ * would have to meet somebody.
+ */
 TEST_F(select, random_choice_takes_failures_too)
 {
 	int no_sender = derive(self->fds[0], CHAN_RIGHT_RECV);
-	long counts[4] = { 0 };
+	int meeting = whole_channel(self->control, 0);
 
 	add_send(&self->s, no_sender, 1);
 	add_send(&self->s, self->fds[1], 2);
 	add_arm(&self->s, self->fds[2], op_send("", 65));
 	add_recv(&self->s, self->fds[3]);
 	ASSERT_EQ(0, put_message(self->fds[3], OBSTACLE));
-	for (long i = 0; i < CHOICES; i++) {
-		int ret = select_run(&self->s);
-
-		ASSERT_LT(self->s.batch.index, 4U);
-		counts[self->s.batch.index]++;
-		switch (self->s.batch.index) {
-		case 0:
-			ASSERT_EQ(-EBADF, ret);
-			break;
-		case 1:
-			ASSERT_EQ(1, ret);
-			ASSERT_EQ(2, take_message(self->fds[1]));
-			break;
-		case 2:
-			ASSERT_EQ(-EMSGSIZE, ret);
-			break;
-		case 3:
-			ASSERT_EQ(3, ret);
-			ASSERT_EQ(0, put_message(self->fds[3], OBSTACLE));
-		}
-		select_again(&self->s);
-	}
-	expect_fair(_metadata, "2 of 4 fail", counts, 4);
+	choose_among_failures(_metadata, self, "2 of 4 fail");
+	add_send(&self->s, meeting, 5);
+	choose_among_failures(_metadata, self, "and nobody is met");
 	close(no_sender);
+	close(meeting);
 }
 
 /* In order ------------------------------------------------------------------ */
