@@ -488,6 +488,14 @@ static inline int seconds_each(void)
 	return seconds > 0 ? seconds : 2;
 }
 
+/* Of the random numbers of one who takes part; with SEED the same once more. */
+static inline unsigned int seed_of(int nr)
+{
+	const char *text = getenv("SEED");
+
+	return (text ? strtoul(text, NULL, 10) : 1) + nr * 7919;
+}
+
 /* For TEST_F_TIMEOUT() of what lasts @nr times SECONDS_EACH. */
 #define STORM_TIMEOUT(nr) (60 + 3 * (nr)*seconds_each())
 

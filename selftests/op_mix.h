@@ -33,8 +33,10 @@ struct mix {
 	struct oracle *oracle;
 	struct ends ends;
 	__u32 cap;
+	bool hurries; /* nobody receives without a deadline */
 	/* Told of each letter that has an id; may be NULL. */
 	void (*sent)(struct mix *mix, enum style style, __u64 id);
+	void *arg; /* @sent's own */
 	atomic_bool senders_are_over;
 	atomic_uint cancelled;
 	struct mixer senders[MIX_SENDERS], receivers[MIX_RECEIVERS], canceller;
@@ -49,12 +51,6 @@ static inline bool one_of(struct mixer *m, unsigned int nr)
 static inline __u64 short_deadline(unsigned int *seed)
 {
 	return clock_ns() + rand_r(seed) % (1U << (rand_r(seed) % 22));
-}
-
-static inline void hold_until(__u64 end)
-{
-	while (clock_ns() < end)
-		;
 }
 
 /* A new endpoint first, so that the channel is never without. */
@@ -203,17 +199,17 @@ static inline ssize_t mixer_receives(struct mixer *m, struct letter *letter,
 {
 	ssize_t n;
 
-	if (one_of(m, 16))
+	if (one_of(m, 16) && !m->mix->hurries)
 		return mixer_reads(m, letter, order);
 	m->op = op_recv(letter, LETTER_MAX);
 	m->op.tag = 100 + m->index;
-	if (one_of(m, 2))
+	if (one_of(m, 2) || m->mix->hurries)
 		m->op.deadline = short_deadline(&m->seed);
 	if (one_of(m, 8))
 		m->op.flags |= CHAN_NOWAIT;
 	if (one_of(m, 8))
 		m->op.flags |= CHAN_PEEK;
-	else if (one_of(m, 8))
+	else if (one_of(m, 8) && !m->mix->oracle->receivers_die)
 		m->op.flags |= CHAN_AUTOACK;
 	else if (one_of(m, 16))
 		m->op.len = sizeof(*letter) - 1;
@@ -338,7 +334,7 @@ static inline int mix_run(struct mix *mix, int control, __u32 cap,
 	int err;
 
 	mix->cap = cap;
-	mix->oracle = oracle_make(seconds);
+	mix->oracle = oracle_make(NOT_YET);
 	if (!mix->oracle)
 		return -ENOMEM;
 	if (most)
@@ -347,6 +343,7 @@ static inline int mix_run(struct mix *mix, int control, __u32 cap,
 	if (err)
 		return err;
 	err = mix_start(mix);
+	mix->oracle->end = now() + seconds;
 	if (!err)
 		err = mix_finish(mix);
 	if (!err)

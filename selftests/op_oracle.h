@@ -77,7 +77,7 @@ struct fate {
 };
 
 struct oracle {
-	double end;
+	_Atomic double end;
 	unsigned int most; /* letters of one sender */
 	bool receivers_die, senders_die; /* before they could note it */
 	bool receivers_close; /* what they hold, before they could settle */

@@ -34,6 +34,19 @@ static inline void sleep_until(__u64 deadline)
 		;
 }
 
+/* Soon, but not before what began then could be done some times once more. */
+static inline __u64 deadline_after(double begun)
+{
+	return in_ms(100) + (now() - begun) * 1e10;
+}
+
+/* Without giving up the processor. */
+static inline void hold_until(__u64 end)
+{
+	while (clock_ns() < end)
+		;
+}
+
 /* Records ------------------------------------------------------------ */
 
 static inline struct chan_op op_send(const void *buf, size_t len)
