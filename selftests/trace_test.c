@@ -10,7 +10,7 @@
  * their order across processors is the one in which they happened.  They are
  * parsed by key; what else an event tells does not matter.
  */
-#include "op_mix.h"
+#include "select_mix.h"
 
 #define TRACING	 "/sys/kernel/tracing/"
 #define INSTANCE TRACING "instances/" T "trace/"
@@ -53,30 +53,37 @@ static int tracer_write(const char *file, const char *text)
 }
 
 /*
- * Without the names of tasks, which are not looked at: to learn them, the kernel
- * would patch its scheduler while both processors run it, and the emulator does not
+ * What all tests share, for to make it takes longer than most of them. Without
+ * the names of tasks, which are not looked at: to learn them, the kernel would
+ * patch its scheduler while both processors run it, and the emulator does not
  * always survive that.
  */
-static int tracer_start(const char *kilobytes)
+static int tracer_make(void)
 {
-	int err;
+	int err = write_text(TRACING "options/record-cmd", "0");
 
-	err = write_text(TRACING "options/record-cmd", "0");
 	if (err)
 		return err;
-	if (mkdir(INSTANCE, 0700) && errno != EEXIST)
-		return -errno;
-	err = tracer_write("buffer_size_kb", kilobytes);
+	if (mkdir(INSTANCE, 0700))
+		return errno == EEXIST ? 0 : -errno;
+	err = tracer_write("trace_clock", "counter");
+	return err ?: tracer_write("events/chan/enable", "1");
+}
+
+/* With nothing of an earlier test. */
+static int tracer_start(const char *kilobytes)
+{
+	int err = tracer_make();
+
 	if (!err)
-		err = tracer_write("trace_clock", "counter");
+		err = tracer_write("buffer_size_kb", kilobytes);
 	if (!err)
 		err = tracer_write("trace", "");
-	if (!err)
-		err = tracer_write("events/chan/enable", "1");
 	return err ?: tracer_write("tracing_on", "1");
 }
 
-static void tracer_end(void)
+/* When all tests have ended, which are processes of their own. */
+__attribute__((destructor)) static void tracer_end(void)
 {
 	if (access(INSTANCE, F_OK))
 		return;
@@ -202,6 +209,7 @@ struct scene {
 	struct ends ends;
 	int holder; /* an endpoint beside ends.receiver */
 	struct running running;
+	struct selecting select;
 	char in[64], answer[64];
 };
 
@@ -239,9 +247,9 @@ FIXTURE_SETUP(scene)
 	ASSERT_EQ(0, tracer_start("64"));
 }
 
-FIXTURE_TEARDOWN_PARENT(scene)
+FIXTURE_TEARDOWN(scene)
 {
-	tracer_end();
+	close(self->control);
 }
 
 /* Receives as the holder; the token, 0, or an errno. */
@@ -539,6 +547,128 @@ static int play_peek_and_failures(struct scene *s)
 	return 0;
 }
 
+/* Selects: what an arm does is told as of an operation, and no more. */
+
+static struct selecting *scene_select(struct scene *s)
+{
+	select_init(&s->select, s->ends.admin);
+	s->select.batch.flags = CHAN_ORDERED;
+	return &s->select;
+}
+
+/* It waits, with so many that send. */
+static int start_select(struct scene *s, unsigned int senders)
+{
+	CHECK_EQ(0, select_start(&s->select));
+	CHECK_EQ(true, STAT_BECOMES(s->ends.admin, parked_senders, senders));
+	return 0;
+}
+
+static int play_select_sends(struct scene *s)
+{
+	struct selecting *select = scene_select(s);
+
+	add_send(select, s->ends.sender, 1);
+	add_send(select, s->ends.sender, 2);
+	add_recv(select, s->ends.receiver);
+	CHECK_EQ(0, select_run(select));
+	CHECK_EQ(0, hold(s));
+	return 0;
+}
+
+static int play_select_receives(struct scene *s)
+{
+	struct selecting *select = scene_select(s);
+
+	CHECK_EQ(0, send_asynchronous(s));
+	add_recv(select, s->ends.receiver);
+	select->arms[0].len = 1;
+	add_send(select, s->ends.sender, 2);
+	CHECK_EQ(0, select_run(select));
+	return 0;
+}
+
+static int play_select_looks(struct scene *s)
+{
+	struct selecting *select = scene_select(s);
+
+	CHECK_EQ(0, send_asynchronous(s));
+	add_recv(select, s->ends.receiver);
+	select->arms[0].flags = CHAN_PEEK;
+	CHECK_EQ(0, select_run(select));
+	return 0;
+}
+
+/* What is not ready was never there. */
+static int play_select_tries_in_vain(struct scene *s)
+{
+	struct selecting *select = scene_select(s);
+
+	CHECK_EQ(0, send_asynchronous(s));
+	add_send(select, s->ends.sender, 1);
+	add_send(select, s->ends.sender, 2);
+	CHECK_EQ(-EAGAIN, select_now(select));
+	return 0;
+}
+
+/* Two arms in line: the one gets a slot, and the other one leaves. */
+static int play_select_waits_for_a_slot(struct scene *s)
+{
+	struct selecting *select = scene_select(s);
+
+	CHECK_EQ(0, send_asynchronous(s));
+	CHECK_EQ(0, op_start(&s->running, s->ends.sender, op_send("2", 1)));
+	CHECK_EQ(true, STAT_BECOMES(s->ends.admin, parked_senders, 1));
+	add_send(select, s->ends.sender, 1);
+	add_send(select, s->ends.sender, 2);
+	CHECK_EQ(0, start_select(s, 3));
+	CHECK_EQ(0, hold(s));
+	CHECK_EQ(0, op_finish(&s->running));
+	CHECK_EQ(0, hold(s));
+	CHECK_EQ(0, select_ends(select));
+	CHECK_EQ(0, hold(s));
+	return 0;
+}
+
+/* It may receive as well, and does not meet itself. */
+static int play_select_meets_a_receiver(struct scene *s)
+{
+	struct selecting *select = scene_select(s);
+
+	add_recv(select, s->ends.receiver);
+	add_send(select, s->ends.sender, 1);
+	CHECK_EQ(0, start_select(s, 1));
+	CHECK_EQ(0, hold(s));
+	CHECK_EQ(1, select_ends(select));
+	return 0;
+}
+
+static int play_selects_meet(struct scene *s)
+{
+	struct selecting *select = scene_select(s);
+	struct selecting other;
+
+	add_send(select, s->ends.sender, 1);
+	CHECK_EQ(0, start_select(s, 1));
+	select_init(&other, s->ends.admin);
+	add_send(&other, s->ends.sender, 2);
+	add_recv(&other, s->holder);
+	other.batch.flags = CHAN_ORDERED;
+	CHECK_EQ(1, select_run(&other));
+	CHECK_EQ(0, select_ends(select));
+	return 0;
+}
+
+static int play_select_withdraws(struct scene *s)
+{
+	struct selecting *select = scene_select(s);
+
+	add_send(select, s->ends.sender, 1);
+	select->batch.deadline = in_ms(5);
+	CHECK_EQ(-ETIMEDOUT, select_run(select));
+	return 0;
+}
+
 /* clang-format off */
 FIXTURE_VARIANT_ADD(scene, asynchronous) {
 	.play = play_asynchronous, .cap = 4,
@@ -647,6 +777,38 @@ FIXTURE_VARIANT_ADD(scene, receivers_of_a_call_go) {
 FIXTURE_VARIANT_ADD(scene, peek_and_failures) {
 	.play = play_peek_and_failures, .cap = 4,
 	.told = "a:send",
+};
+FIXTURE_VARIANT_ADD(scene, select_sends) {
+	.play = play_select_sends, .cap = 4,
+	.told = "a:send a:receive",
+};
+FIXTURE_VARIANT_ADD(scene, select_receives) {
+	.play = play_select_receives, .cap = 4,
+	.told = "a:send a:receive",
+};
+FIXTURE_VARIANT_ADD(scene, select_looks) {
+	.play = play_select_looks, .cap = 4,
+	.told = "a:send",
+};
+FIXTURE_VARIANT_ADD(scene, select_tries_in_vain) {
+	.play = play_select_tries_in_vain, .cap = 1,
+	.told = "a:send",
+};
+FIXTURE_VARIANT_ADD(scene, select_waits_for_a_slot) {
+	.play = play_select_waits_for_a_slot, .cap = 1,
+	.told = "a:send a:receive b:send b:receive c:send d:withdraw c:receive",
+};
+FIXTURE_VARIANT_ADD(scene, select_meets_a_receiver) {
+	.play = play_select_meets_a_receiver, .cap = 0,
+	.told = "a:receive",
+};
+FIXTURE_VARIANT_ADD(scene, selects_meet) {
+	.play = play_selects_meet, .cap = 0,
+	.told = "a:receive",
+};
+FIXTURE_VARIANT_ADD(scene, select_withdraws) {
+	.play = play_select_withdraws, .cap = 0,
+	.told = "a:withdraw",
 };
 /* clang-format on */
 
@@ -940,53 +1102,132 @@ FIXTURE_SETUP(replayed)
 	ASSERT_EQ(0, tracer_start(KILOBYTES));
 }
 
-FIXTURE_TEARDOWN_PARENT(replayed)
+FIXTURE_TEARDOWN(replayed)
 {
-	tracer_end();
+	free(self->replay);
+	close(self->control);
 }
-
-static struct replay *replay_of_storm;
 
 static void note_duty(struct mix *mix, enum style style, __u64 id)
 {
-	(void)mix;
+	struct replay *r = mix->arg;
+
 	if (id < IDS)
-		replay_of_storm->duties[id] = duty_of(style);
+		r->duties[id] = duty_of(style);
+}
+
+/* Each step was legal, each message has ended, and what is counted was told. */
+static int check_replay(const struct replay *r, int admin)
+{
+	struct chan_stat s = stat_now(admin);
+
+	CHECK_EQ(0, r->wrong);
+	CHECK_EQ(0, r->unfinished);
+	CHECK_EQ(s.totals_received + r->refused, r->counts[RECEIVE]);
+	CHECK_EQ(s.totals_redelivered, r->counts[REDELIVER]);
+	CHECK_EQ(s.totals_dropped, r->counts[DROP]);
+	CHECK_EQ(s.totals_sent, r->cap ? r->counts[SEND] : r->first_receipts);
+	return 0;
 }
 
 TEST_F_TIMEOUT(replayed, storm_keeps_to_the_table, STORM_TIMEOUT(1))
 {
 	static struct mix mix;
 	struct replay *r = self->replay;
-	struct chan_stat s;
 	char text[256];
 	int events;
 
-	replay_of_storm = r;
 	r->cap = variant->cap;
 	mix.sent = note_duty;
+	mix.arg = r;
 	ASSERT_EQ(0, mix_run(&mix, self->control, variant->cap,
-			     seconds_each() / 2.0, LETTERS));
+			     seconds_each() / 4.0, LETTERS));
 	EXPECT_EQ(0, mix.oracle->objections);
-	s = stat_now(mix.ends.admin);
 	ASSERT_EQ(0, tracer_write("tracing_on", "0"));
 	events = tracer_read(channel_number(mix.ends.admin), replay_event, r);
 	replay_end(r);
 	EXPECT_EQ(0, tracer_lost());
-	EXPECT_EQ(0, r->wrong);
-	EXPECT_EQ(0, r->unfinished);
+	EXPECT_EQ(0, check_replay(r, mix.ends.admin));
 	TH_LOG("%d events, %s", events, oracle_summary(mix.oracle, text));
-	EXPECT_LE(3U * seconds_each(), letters_sent(mix.oracle));
-	/* What is counted has been told. */
-	EXPECT_EQ(s.totals_received + r->refused, r->counts[RECEIVE]);
-	EXPECT_EQ(s.totals_redelivered, r->counts[REDELIVER]);
-	EXPECT_EQ(s.totals_dropped, r->counts[DROP]);
-	EXPECT_EQ(s.totals_sent,
-		  variant->cap ? r->counts[SEND] : r->first_receipts);
+	EXPECT_LE(2U * seconds_each(), letters_sent(mix.oracle));
 	EXPECT_EQ(mix.oracle->counts[ABANDONED], r->counts[ABANDON]);
 	ends_close(&mix.ends);
 	oracle_free(mix.oracle);
-	free(r);
+}
+
+/* Selects on several channels, each replayed by itself ------------------------- */
+
+FIXTURE(selected)
+{
+	int control;
+	struct replay *replays; /* one of each channel */
+};
+
+FIXTURE_SETUP(selected)
+{
+	if (access(TRACING "events/chan", F_OK))
+		SKIP(return, "no tracefs at " TRACING);
+	self->control = open_control();
+	ASSERT_LE(0, self->control);
+	self->replays = calloc(CHANNELS, sizeof(*self->replays));
+	ASSERT_NE(NULL, self->replays);
+	ASSERT_EQ(0, tracer_start(KILOBYTES));
+}
+
+FIXTURE_TEARDOWN(selected)
+{
+	free(self->replays);
+	close(self->control);
+}
+
+/* What an arm has sent owes nothing, as what nobody tells of. */
+static void note_duties(struct select_mix *all, struct replay *replays)
+{
+	all->oracle->most = LETTERS;
+	for (int i = 0; i < all->nr; i++) {
+		replays[i].cap = all->mixes[i].cap;
+		all->mixes[i].sent = note_duty;
+		all->mixes[i].arg = &replays[i];
+	}
+}
+
+TEST_F_TIMEOUT(selected, storm_keeps_to_the_table, STORM_TIMEOUT(1))
+{
+	static const struct select_plan plan = {
+		.nr = CHANNELS,
+		.caps = { 0, 1, 0, 16 },
+		.senders = 2,
+		.both = 2,
+		.receivers = 2,
+	};
+	unsigned int abandoned = 0;
+	struct select_mix *all;
+	char text[256];
+	int events = 0;
+
+	all = select_mix_make(self->control, &plan, seconds_each() / 4.0);
+	ASSERT_NE(NULL, all);
+	note_duties(all, self->replays);
+	ASSERT_EQ(0, select_mix_run(all));
+	EXPECT_EQ(0, all->oracle->objections);
+	ASSERT_EQ(0, tracer_write("tracing_on", "0"));
+	for (int i = 0; i < CHANNELS; i++) {
+		struct replay *r = &self->replays[i];
+		int admin = all->mixes[i].ends.admin;
+
+		events += tracer_read(channel_number(admin), replay_event, r);
+		replay_end(r);
+		EXPECT_EQ(0, check_replay(r, admin))
+		{
+			TH_LOG("cap %u", r->cap);
+		}
+		abandoned += r->counts[ABANDON];
+	}
+	EXPECT_EQ(0, tracer_lost());
+	EXPECT_EQ(all->oracle->counts[ABANDONED], abandoned);
+	TH_LOG("%d events, %s", events, selects_summary(all, text));
+	EXPECT_LE(2U * seconds_each(), selects_done(all));
+	select_mix_free(all);
 }
 
 TEST_HARNESS_MAIN
