@@ -282,7 +282,7 @@ TEST_F_TIMEOUT(go, producers_and_consumers_select_on_both_sides,
 	struct call producers[SIDES], consumers[SIDES];
 	struct market markets[2 * SIDES];
 	unsigned char *had = calloc(1, GOODS);
-	long made = 0, taken = 0, rounds;
+	long made = 0, taken = 0, wrong = 0, rounds;
 	struct ends other;
 
 	ASSERT_EQ(0, ends_sized(self->control, &other, variant->cap, 64, 0));
@@ -304,7 +304,7 @@ TEST_F_TIMEOUT(go, producers_and_consumers_select_on_both_sides,
 		ASSERT_EQ(0, call_start(&producers[i]));
 		ASSERT_EQ(0, call_start(&consumers[i]));
 	}
-	usleep(seconds_each() * 1000000 / 3);
+	usleep(seconds_each() * 1000000 / 6);
 	close_end(&self->done.sender);
 	for (int i = 0; i < SIDES; i++) {
 		ASSERT_LE(0, rounds = finish(&producers[i]));
@@ -321,9 +321,10 @@ TEST_F_TIMEOUT(go, producers_and_consumers_select_on_both_sides,
 	EXPECT_EQ(made, taken);
 	/* Made, and had once; or neither. */
 	for (int nr = 0; nr < GOODS; nr++)
-		ASSERT_TRUE(had[nr] == 0 || had[nr] == 3);
+		wrong += had[nr] != 0 && had[nr] != 3;
+	EXPECT_EQ(0, wrong);
 	TH_LOG("%ld messages", made);
-	EXPECT_LE(20 * seconds_each(), made);
+	EXPECT_LE(2 * seconds_each(), made);
 	EXPECT_EQ(0, nothing_is_left(self->work.admin));
 	EXPECT_EQ(0, nothing_is_left(self->done.admin));
 	EXPECT_EQ(0, nothing_is_left(other.admin));
@@ -336,12 +337,13 @@ TEST_F_TIMEOUT(go, producers_and_consumers_select_on_both_sides,
 
 struct spread {
 	int lanes[LANES], merged;
-	double end;
+	double seconds;
 };
 
 static ssize_t spread_numbers(struct call *call)
 {
 	struct spread *spread = call->buf;
+	double end = now() + spread->seconds;
 	struct selecting s;
 	int nr = 0, ret;
 
@@ -353,7 +355,7 @@ static ssize_t spread_numbers(struct call *call)
 		if (ret < 0)
 			return ret;
 		nr++;
-	} while (now() < spread->end);
+	} while (now() < end);
 	return nr;
 }
 
@@ -384,7 +386,7 @@ static ssize_t merge_numbers(struct call *call)
 TEST_F_TIMEOUT(go, numbers_sent_on_any_of_four_channels_come_once,
 	       STORM_TIMEOUT(1))
 {
-	struct spread spread = { .end = now() + seconds_each() / 3.0 };
+	struct spread spread = { .seconds = seconds_each() / 6.0 };
 	struct call sender = { .fn = spread_numbers, .buf = &spread };
 	struct call mergers[LANES];
 	long rounds, merged = 0, nr = 0;
@@ -424,14 +426,14 @@ TEST_F_TIMEOUT(go, numbers_sent_on_any_of_four_channels_come_once,
 	EXPECT_EQ(rounds, merged);
 	EXPECT_EQ((__u64)rounds * (rounds + 1) / 2, sum);
 	TH_LOG("%ld numbers", rounds);
-	EXPECT_LE(20 * seconds_each(), rounds);
+	EXPECT_LE(2 * seconds_each(), rounds);
 	for (int i = 0; i < LANES; i++) {
 		EXPECT_EQ(0, nothing_is_left(lanes[i].admin));
 		ends_close(&lanes[i]);
 	}
 }
 
-/* A hundred in a row, that meet ----------------------------------------------- */
+/* Up to a hundred in a row, that meet ------------------------------------------ */
 
 FIXTURE(sieve)
 {
@@ -507,45 +509,60 @@ static int is_prime(int nr)
 	return nr > 1;
 }
 
-TEST_F_TIMEOUT(sieve, of_a_hundred_processes_finds_the_primes, 60)
+/* One more process, for the prime that comes out; or an errno. */
+static int sieve_grows(int control, int *out, int done, int *prime, pid_t *pid)
 {
-	int channel[2], next[2], prime, last = 1, good = 0;
+	struct chan_op op = op_soon(prime, sizeof(*prime));
+	int next[2], ret;
+
+	ret = run(*out, &op);
+	if (ret != sizeof(*prime))
+		return ret < 0 ? ret : -EBADMSG;
+	ret = pipe_of(control, next);
+	if (ret)
+		return ret;
+	*pid = fork();
+	if (!*pid)
+		_exit(filter(*prime, *out, next[1], done) != 0);
+	close(*out);
+	close(next[1]);
+	*out = next[0];
+	return *pid < 0 ? -EAGAIN : 0;
+}
+
+/* A hundred, if the kernel is not a slow one. */
+TEST_F_TIMEOUT(sieve, of_processes_finds_the_primes, STORM_TIMEOUT(2))
+{
+	int channel[2], prime, last = 1, nr = 0, good = 0;
+	double end = now() + 1.5 * seconds_each();
 	pid_t pids[PRIMES + 1];
-	struct chan_op op;
 
 	ASSERT_EQ(0, pipe_of(self->control, channel));
 	pids[0] = fork();
 	if (!pids[0])
 		_exit(generate(channel[1], self->done.receiver) != 0);
 	close(channel[1]);
-	for (int i = 1; i <= PRIMES; i++) {
-		op = op_soon(&prime, sizeof(prime));
-		ASSERT_EQ(4, run(channel[0], &op));
-		for (int nr = last + 1; nr < prime; nr++)
-			EXPECT_FALSE(is_prime(nr));
+	while (nr < PRIMES && now() < end) {
+		ASSERT_EQ(0, sieve_grows(self->control, &channel[0],
+					 self->done.receiver, &prime,
+					 &pids[++nr]));
+		while (++last < prime)
+			EXPECT_FALSE(is_prime(last));
 		EXPECT_TRUE(is_prime(prime));
-		last = prime;
-		ASSERT_EQ(0, pipe_of(self->control, next));
-		pids[i] = fork();
-		if (!pids[i])
-			_exit(filter(prime, channel[0], next[1],
-				     self->done.receiver) != 0);
-		close(channel[0]);
-		close(next[1]);
-		channel[0] = next[0];
 	}
-	EXPECT_EQ(541, last);
 	/* The end of one channel ends them all. */
 	close_end(&self->done.sender);
-	for (int i = 0; i <= PRIMES; i++)
+	for (int i = 0; i <= nr; i++)
 		good += !child_ended(pids[i], false);
-	EXPECT_EQ(PRIMES + 1, good);
+	EXPECT_EQ(nr + 1, good);
+	TH_LOG("%d processes, the last for %d", nr, last);
+	EXPECT_TRUE(nr == PRIMES || nr >= 2 * seconds_each());
 	EXPECT_EQ(0, nothing_is_left(self->done.admin));
 	close(channel[0]);
 }
 
 /* Or the end of the last, from one to the next. */
-TEST_F_TIMEOUT(sieve, of_20_processes_ends_when_nobody_listens, 60)
+TEST_F_TIMEOUT(sieve, of_20_processes_ends_when_nobody_listens, 120)
 {
 	int channel[2], next[2], got, good = 0;
 	pid_t pids[20];
@@ -565,7 +582,7 @@ TEST_F_TIMEOUT(sieve, of_20_processes_ends_when_nobody_listens, 60)
 		close(next[1]);
 		channel[0] = next[0];
 	}
-	for (int nr = 2; nr < 50; nr++) {
+	for (int nr = 2; nr < 20; nr++) {
 		ASSERT_EQ(4, run_once(channel[0], op_soon(&got, sizeof(got))));
 		EXPECT_EQ(nr, got);
 	}

@@ -241,7 +241,8 @@ TEST_F(select, arms_on_one_endpoint_are_two_arms)
 
 /* At random ------------------------------------------------------------------ */
 
-#define CHOICES 10000
+#define CHOICES		10000
+#define CHOICES_TIMEOUT 300 /* on a slow kernel */
 
 /*
  * Counts of a fair choice among n differ from equal ones by a chi-squared of
@@ -299,15 +300,20 @@ static int make_ready_again(FIXTURE_DATA(select) * self, enum mix mix, int i)
 	return 0;
 }
 
+static int list_ready(FIXTURE_DATA(select) * self, enum mix mix, int n)
+{
+	CHECK_EQ(0, list_unready(self, mix, n));
+	for (int i = 0; i < n; i++)
+		CHECK_EQ(0, make_ready(self, mix, i));
+	return 0;
+}
+
 /* Of @n that are ready; what was taken is made ready again. */
 static void choose_among(struct __test_metadata *_metadata,
 			 FIXTURE_DATA(select) * self, enum mix mix, int n)
 {
 	long counts[ARMS_MAX] = { 0 };
 
-	ASSERT_EQ(0, list_unready(self, mix, n));
-	for (int i = 0; i < n; i++)
-		ASSERT_EQ(0, make_ready(self, mix, i));
 	for (long i = 0; i < CHOICES; i++) {
 		int index = select_run(&self->s);
 
@@ -319,63 +325,63 @@ static void choose_among(struct __test_metadata *_metadata,
 	expect_fair(_metadata, mixes[mix], counts, n);
 }
 
-TEST_F(select, random_choice_of_2_is_fair)
+TEST_F_TIMEOUT(select, random_choice_of_2_is_fair, CHOICES_TIMEOUT)
 {
-	for (int mix = RECVS; mix <= BOTH; mix++)
+	for (int mix = RECVS; mix <= SENDS; mix++) {
+		ASSERT_EQ(0, list_ready(self, mix, 2));
 		choose_among(_metadata, self, mix, 2);
+	}
 }
 
-TEST_F(select, random_choice_of_3_is_fair)
+TEST_F_TIMEOUT(select, random_choice_of_3_is_fair, CHOICES_TIMEOUT)
 {
-	for (int mix = RECVS; mix <= BOTH; mix++)
-		choose_among(_metadata, self, mix, 3);
+	ASSERT_EQ(0, list_ready(self, BOTH, 3));
+	choose_among(_metadata, self, BOTH, 3);
 }
 
-TEST_F_TIMEOUT(select, random_choice_of_64_receives_is_fair, 60)
+TEST_F_TIMEOUT(select, random_choice_of_64_is_fair, CHOICES_TIMEOUT)
 {
-	choose_among(_metadata, self, RECVS, 64);
-}
-
-TEST_F_TIMEOUT(select, random_choice_of_64_sends_is_fair, 60)
-{
-	choose_among(_metadata, self, SENDS, 64);
-}
-
-TEST_F_TIMEOUT(select, random_choice_of_64_of_both_kinds_is_fair, 60)
-{
+	ASSERT_EQ(0, list_ready(self, BOTH, 64));
 	choose_among(_metadata, self, BOTH, 64);
 }
 
+/* Then all arms are tried together. */
+TEST_F_TIMEOUT(select, random_choice_beside_one_that_would_meet_is_fair,
+	       CHOICES_TIMEOUT)
+{
+	int meeting = whole_channel(self->control, 0);
+
+	ASSERT_EQ(0, list_ready(self, BOTH, 3));
+	add_send(&self->s, meeting, 5);
+	choose_among(_metadata, self, BOTH, 3);
+	close(meeting);
+}
+
 /* Wherever they stand among those that are not ready. */
-static void choose_among_unready(struct __test_metadata *_metadata,
-				 FIXTURE_DATA(select) * self, enum mix mix)
+TEST_F_TIMEOUT(select, random_choice_does_not_depend_on_the_place_in_the_list,
+	       CHOICES_TIMEOUT)
 {
 	static const int ready[] = { 0, 1, 15 };
 	long counts[ARRAY_SIZE(ready)] = { 0 };
 
-	ASSERT_EQ(0, list_unready(self, mix, 16));
+	ASSERT_EQ(0, list_unready(self, BOTH, 16));
 	for (size_t i = 0; i < ARRAY_SIZE(ready); i++)
-		ASSERT_EQ(0, make_ready(self, mix, ready[i]));
+		ASSERT_EQ(0, make_ready(self, BOTH, ready[i]));
 	for (long i = 0; i < CHOICES; i++) {
 		int index = select_run(&self->s);
 
 		ASSERT_LE(0, index);
 		for (size_t j = 0; j < ARRAY_SIZE(ready); j++)
 			counts[j] += index == ready[j];
-		ASSERT_EQ(0, make_ready_again(self, mix, index));
+		ASSERT_EQ(0, make_ready_again(self, BOTH, index));
 		select_again(&self->s);
 	}
-	expect_fair(_metadata, mixes[mix], counts, 3);
-}
-
-TEST_F(select, random_choice_does_not_depend_on_the_place_in_the_list)
-{
-	choose_among_unready(_metadata, self, RECVS);
-	choose_among_unready(_metadata, self, SENDS);
+	expect_fair(_metadata, "3 of 16", counts, 3);
 }
 
 /* Each arm counts, not each endpoint. */
-TEST_F(select, random_choice_counts_arms_on_one_endpoint_apart)
+TEST_F_TIMEOUT(select, random_choice_counts_arms_on_one_endpoint_apart,
+	       CHOICES_TIMEOUT)
 {
 	long counts[3] = { 0 };
 
@@ -396,13 +402,13 @@ TEST_F(select, random_choice_counts_arms_on_one_endpoint_apart)
 }
 
 /* Two that fail and two that succeed; what was taken is ready again. */
-static int choose_with_failures(FIXTURE_DATA(select) * self)
+static int choose_with_failures(FIXTURE_DATA(select) * self, int first_error)
 {
 	int ret = select_run(&self->s);
 
 	switch (self->s.batch.index) {
 	case 0:
-		CHECK_EQ(-EBADF, ret);
+		CHECK_EQ(first_error, ret);
 		return 0;
 	case 1:
 		CHECK_EQ(1, ret);
@@ -417,37 +423,50 @@ static int choose_with_failures(FIXTURE_DATA(select) * self)
 	}
 }
 
+/* Behind one that fails. */
+static int list_with_failures(FIXTURE_DATA(select) * self)
+{
+	add_send(&self->s, self->fds[1], 2);
+	add_arm(&self->s, self->fds[2], op_send("", 65));
+	add_recv(&self->s, self->fds[3]);
+	return put_message(self->fds[3], OBSTACLE);
+}
+
 static void choose_among_failures(struct __test_metadata *_metadata,
-				  FIXTURE_DATA(select) * self, const char *what)
+				  FIXTURE_DATA(select) * self, int first_error,
+				  const char *what)
 {
 	long counts[4] = { 0 };
 
 	for (long i = 0; i < CHOICES; i++) {
-		ASSERT_EQ(0, choose_with_failures(self));
+		ASSERT_EQ(0, choose_with_failures(self, first_error));
 		counts[self->s.batch.index]++;
 		select_again(&self->s);
 	}
 	expect_fair(_metadata, what, counts, 4);
 }
 
-/*
- * What would fail is as likely as what would succeed, also beside an arm that
- * would have to meet somebody.
- */
-TEST_F(select, random_choice_takes_failures_too)
+/* What would fail is as likely as what would succeed. */
+TEST_F_TIMEOUT(select, random_choice_takes_failures_too, CHOICES_TIMEOUT)
 {
 	int no_sender = derive(self->fds[0], CHAN_RIGHT_RECV);
-	int meeting = whole_channel(self->control, 0);
 
 	add_send(&self->s, no_sender, 1);
-	add_send(&self->s, self->fds[1], 2);
-	add_arm(&self->s, self->fds[2], op_send("", 65));
-	add_recv(&self->s, self->fds[3]);
-	ASSERT_EQ(0, put_message(self->fds[3], OBSTACLE));
-	choose_among_failures(_metadata, self, "2 of 4 fail");
-	add_send(&self->s, meeting, 5);
-	choose_among_failures(_metadata, self, "and nobody is met");
+	ASSERT_EQ(0, list_with_failures(self));
+	choose_among_failures(_metadata, self, -EBADF, "2 of 4 fail");
 	close(no_sender);
+}
+
+/* Also of a select that will wait, which prepares all arms before one is tried. */
+TEST_F_TIMEOUT(select, random_choice_takes_failures_beside_one_that_would_meet,
+	       CHOICES_TIMEOUT)
+{
+	int meeting = whole_channel(self->control, 0);
+
+	add_arm(&self->s, self->fds[0], op_send("", 65));
+	ASSERT_EQ(0, list_with_failures(self));
+	add_send(&self->s, meeting, 5);
+	choose_among_failures(_metadata, self, -EMSGSIZE, "2 of 4 fail");
 	close(meeting);
 }
 

@@ -428,7 +428,7 @@ static inline bool stall_child_reached(struct stall_child *child)
 static inline pid_t stalled_child(int (*open)(struct stall *stall),
 				  stall_touch_fn *touch, int fd)
 {
-	struct stall_child child;
+	struct stall_child child = { .pid = -1 };
 
 	if (stall_child_start(&child, open, touch, fd) ||
 	    !stall_child_reached(&child))
