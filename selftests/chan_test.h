@@ -58,8 +58,36 @@
 
 #define RIGHTS_ALL (CHAN_RIGHT_SEND | CHAN_RIGHT_RECV | CHAN_RIGHT_ADMIN)
 
+/* How many times as long as elsewhere things may take here. */
+static inline int slowness(void)
+{
+	const char *text = getenv("SLOWNESS");
+	int times = text ? atoi(text) : 0;
+
+	return times > 0 ? times : 1;
+}
+
 /* Seconds to wait for a state that must come. */
-#define BUDGET 10
+#define BUDGET (10 * slowness())
+
+/* All tests of the program have their time. */
+static inline void be_patient(void)
+{
+	struct __fixture_metadata *fixture;
+	struct __test_metadata *test;
+
+	for (fixture = __fixture_list; fixture; fixture = fixture->next)
+		for (test = fixture->tests; test; test = test->next)
+			test->timeout *= slowness();
+}
+
+#undef TEST_HARNESS_MAIN
+#define TEST_HARNESS_MAIN                            \
+	int main(int argc, char **argv)              \
+	{                                            \
+		be_patient();                        \
+		return test_harness_run(argc, argv); \
+	}
 
 /* In functions that return 0 or 1: says what differs and returns 1. */
 #define CHECK_EQ(want, got)                                                \
@@ -486,6 +514,14 @@ static inline int seconds_each(void)
 	int seconds = text ? atoi(text) : 0;
 
 	return seconds > 0 ? seconds : 2;
+}
+
+/* What comes so often a second, of a race or storm, unless the kernel is slow. */
+static inline long at_least(long nr)
+{
+	long least = nr * seconds_each() / slowness();
+
+	return least > 0 ? least : 1;
 }
 
 /* Of the random numbers of one who takes part; with SEED the same once more. */

@@ -1124,7 +1124,7 @@ TEST_F_TIMEOUT(death, storm_of_kills_loses_no_task, STORM_TIMEOUT(1))
 	TH_LOG("%ld tasks, %ld kills, %llu came back",
 	       tasks[0].done + tasks[1].done, kills,
 	       stat_now(self->ends.admin).totals_redelivered);
-	EXPECT_LE(seconds_each(), tasks[0].done + tasks[1].done);
+	EXPECT_LE(at_least(1), tasks[0].done + tasks[1].done);
 	EXPECT_LE(1, kills);
 	EXPECT_EQ((__u64)(tasks[0].done + tasks[1].done),
 		  stat_now(self->ends.admin).totals_settled);

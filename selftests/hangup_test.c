@@ -425,7 +425,7 @@ TEST_F_TIMEOUT(hangup, receiver_that_goes_in_between_loses_no_count,
 			derive(self->ends->admin, CHAN_RIGHT_RECV);
 	}
 	TH_LOG("%ld rounds, %ld sent, %ld received", rounds, sent, received);
-	EXPECT_LE(2 * seconds_each(), rounds);
+	EXPECT_LE(at_least(2), rounds);
 }
 
 /* Named channels that keep waiting ---------------------------------------- */

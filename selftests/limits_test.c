@@ -509,7 +509,7 @@ static int grab_rounds(void *arg)
 	fprintf(stderr, "# %d rounds\n", rounds);
 	CHECK_EQ(0, grab.other);
 	CHECK_EQ(ROOM, grab.made);
-	CHECK_EQ(1, rounds >= 3 * seconds_each());
+	CHECK_EQ(1, rounds >= at_least(3));
 	return 0;
 }
 

@@ -696,7 +696,7 @@ TEST_F_TIMEOUT(queue, stream_keeps_its_order, STORM_TIMEOUT(1))
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 	TH_LOG("%d rounds", nr);
-	EXPECT_LE(200 * seconds_each(), nr);
+	EXPECT_LE(at_least(200), nr);
 	EXPECT_EQ((__u64)nr, stat_of(self->ends.admin).totals_received);
 }
 

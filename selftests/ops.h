@@ -18,9 +18,10 @@ static inline __u64 clock_ns(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
+/* A deadline; where all takes longer, so many times later. */
 static inline __u64 in_ms(unsigned int ms)
 {
-	return clock_ns() + ms * 1000000ULL;
+	return clock_ns() + ms * 1000000ULL * slowness();
 }
 
 static inline void sleep_until(__u64 deadline)

@@ -302,7 +302,7 @@ TEST_F_TIMEOUT(oracle, nothing_is_lost_doubled_corrupted_or_disordered,
 	EXPECT_EQ(0, s.parked_receivers);
 	EXPECT_EQ(0, s.senders);
 	TH_LOG("%u rounds", v.sent);
-	EXPECT_LE(2U * seconds_each(), v.sent);
+	EXPECT_LE(at_least(2), v.sent);
 	close(nonblocking);
 }
 
@@ -388,8 +388,8 @@ TEST_F_TIMEOUT(oracle, killed_ones_take_along_what_they_had_in_their_hands,
 	EXPECT_EQ(0, s.senders);
 	TH_LOG("%u rounds, %u producers, %u consumers, %u lost, %u untold",
 	       v.sent, producers, consumers, v.lost, v.unsent);
-	EXPECT_LE(2U * seconds_each(), v.sent);
-	EXPECT_LE((unsigned int)seconds_each(), producers + consumers);
+	EXPECT_LE(at_least(2), v.sent);
+	EXPECT_LE(at_least(1), producers + consumers);
 }
 
 TEST_HARNESS_MAIN

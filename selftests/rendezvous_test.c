@@ -464,8 +464,8 @@ TEST_F_TIMEOUT(rendezvous, storm_of_signals_neither_loses_nor_doubles,
 	rounds = finish(reader);
 	EXPECT_EQ(rounds, finish(writer));
 	TH_LOG("%ld rounds, %d signals", rounds, signals_taken);
-	EXPECT_LE(5 * seconds_each(), rounds);
-	EXPECT_LE(20 * seconds_each(), signals_taken);
+	EXPECT_LE(at_least(5), rounds);
+	EXPECT_LE(at_least(20), signals_taken);
 	EXPECT_EQ((__u64)rounds, stat_of(self->ends.admin).totals_sent);
 	EXPECT_EQ((__u64)rounds, stat_of(self->ends.admin).totals_received);
 	EXPECT_TRUE(waiting_are(self->ends.admin, 0, 0));

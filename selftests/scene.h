@@ -511,7 +511,7 @@ static inline int expect_unheard(struct scene *s)
  */
 #define OPEN_IN_TIME(nr, deadline, open)                                   \
 	do {                                                               \
-		for (int ms_ = 1000; clock_ns() >= (deadline); ms_ *= 4) { \
+		for (int ms_ = 1500; clock_ns() >= (deadline); ms_ *= 4) { \
 			(deadline) = in_ms(ms_);                           \
 			(nr) = (open);                                     \
 			ASSERT_TRUE((nr) > 0 || clock_ns() >= (deadline)); \

@@ -1149,7 +1149,7 @@ TEST_F_TIMEOUT(replayed, storm_keeps_to_the_table, STORM_TIMEOUT(1))
 	EXPECT_EQ(0, tracer_lost());
 	EXPECT_EQ(0, check_replay(r, mix.ends.admin));
 	TH_LOG("%d events, %s", events, oracle_summary(mix.oracle, text));
-	EXPECT_LE(2U * seconds_each(), letters_sent(mix.oracle));
+	EXPECT_LE(at_least(2), letters_sent(mix.oracle));
 	EXPECT_EQ(mix.oracle->counts[ABANDONED], r->counts[ABANDON]);
 	ends_close(&mix.ends);
 	oracle_free(mix.oracle);
@@ -1226,7 +1226,7 @@ TEST_F_TIMEOUT(selected, storm_keeps_to_the_table, STORM_TIMEOUT(1))
 	EXPECT_EQ(0, tracer_lost());
 	EXPECT_EQ(all->oracle->counts[ABANDONED], abandoned);
 	TH_LOG("%d events, %s", events, selects_summary(all, text));
-	EXPECT_LE(2U * seconds_each(), selects_done(all));
+	EXPECT_LE(at_least(2), selects_done(all));
 	select_mix_free(all);
 }
 
