@@ -17,6 +17,7 @@
 #define NTH_H
 
 #include "ops.h"
+#include "rings.h"
 #include "traffic.h"
 
 #define FAULT_DIRECTORY "/sys/kernel/debug/"
@@ -42,7 +43,7 @@ struct row {
 	int (*done)(struct room *room);
 	int (*undone)(struct room *room);
 	int least, stride;
-	bool has_channel;
+	bool has_channel, has_ring;
 	const char *name;
 	__u32 cap, flags;
 	size_t len;
@@ -56,6 +57,7 @@ struct row {
 struct room {
 	const struct row *row;
 	int control, admin, end, made;
+	struct io_uring ring;
 	struct call peer;
 	bool has_peer;
 	unsigned char *out, *in, *reply;
@@ -81,9 +83,22 @@ static inline struct chan_create record_of(const struct row *row)
 	return c;
 }
 
+/* With memory of its own for what it does, which is not what is tried here. */
+static inline int enter_ring(struct room *room)
+{
+	int ret = ring_make(&room->ring, RING_PLAIN, 4);
+
+	if (ret)
+		return ret;
+	io_uring_prep_nop(io_uring_get_sqe(&room->ring));
+	ret = io_uring_submit(&room->ring);
+	return ret < 0 ? ret : completion(&room->ring, NULL);
+}
+
 static inline int room_enter(struct room *room, const struct row *row)
 {
 	struct chan_create c = record_of(row);
+	int ret;
 
 	room->row = row;
 	room->admin = -1;
@@ -101,6 +116,9 @@ static inline int room_enter(struct room *room, const struct row *row)
 		room->admin = create_with(room->control, &c);
 	if (row->has_channel && room->admin < 0)
 		return room->admin;
+	ret = row->has_ring ? enter_ring(room) : 0;
+	if (ret)
+		return ret;
 	return row->setup ? row->setup(room) : 0;
 }
 
@@ -111,6 +129,8 @@ static inline int room_leave(struct room *room)
 	if (room->has_peer && finish(&room->peer) == -ETIME)
 		return -ETIME;
 	close_end(&room->admin);
+	if (room->row->has_ring)
+		io_uring_queue_exit(&room->ring);
 	if (room->row->name)
 		remove_name(room->control, room->row->name);
 	return 0;

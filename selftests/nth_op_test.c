@@ -41,6 +41,24 @@ static int setup_server(struct room *room)
 	return ret ?: waiting_are(room->admin, 0, 1) ? 0 : -ETIME;
 }
 
+/* Its own, or by the ring, whatever becomes of the calls that ask for it. */
+static int run_in(struct room *room)
+{
+	struct io_uring_cqe *cqe;
+	int ret;
+
+	if (!room->row->has_ring)
+		return run(room->admin, &room->op);
+	add_command(&room->ring, room->admin, &room->op);
+	while (io_uring_submit(&room->ring) < 1)
+		;
+	while (io_uring_wait_cqe(&room->ring, &cqe))
+		;
+	ret = cqe->res;
+	io_uring_cqe_seen(&room->ring, cqe);
+	return ret;
+}
+
 /* Goes on with what a failure has kept. */
 static int operate_send(struct room *room)
 {
@@ -51,7 +69,7 @@ static int operate_send(struct room *room)
 		op.id = room->op.id;
 	}
 	room->op = op;
-	return run(room->admin, &room->op);
+	return run_in(room);
 }
 
 /*
@@ -183,6 +201,48 @@ FIXTURE_VARIANT_ADD(nth, send_in_rendezvous)
 	},
 };
 
+FIXTURE_VARIANT_ADD(nth, send_by_a_ring)
+{
+	.row = {
+		.has_channel = true,
+		.has_ring = true,
+		.cap = 16,
+		.operate = operate_send,
+		.done = done_write,
+		.least = 3,
+	},
+};
+
+/* What it tried in vain at once is another message than the one that waits. */
+FIXTURE_VARIANT_ADD(nth, send_to_full_by_a_ring)
+{
+	.row = {
+		.has_channel = true,
+		.has_ring = true,
+		.cap = 1,
+		.setup = setup_full,
+		.operate = operate_send,
+		.done = done_write_to_full,
+		.undone = undone_send_to_full,
+		.least = 5,
+	},
+};
+
+FIXTURE_VARIANT_ADD(nth, send_in_rendezvous_by_a_ring)
+{
+	.row = {
+		.has_channel = true,
+		.has_ring = true,
+		.len = 5000,
+		.until = CHAN_UNTIL_RECEIVED,
+		.setup = setup_server,
+		.operate = operate_send,
+		.done = done_send_to_server,
+		.undone = undone_send_to_server,
+		.least = 5,
+	},
+};
+
 FIXTURE_VARIANT_ADD(nth, send_work)
 {
 	.row = {
@@ -286,6 +346,24 @@ FIXTURE_VARIANT_ADD(nth, call_long)
 	},
 };
 
+/* Its outcome may be told by the completion alone. */
+FIXTURE_VARIANT_ADD(nth, call_by_a_ring)
+{
+	.row = {
+		.has_channel = true,
+		.has_ring = true,
+		.cap = 16,
+		.len = 64,
+		.until = CHAN_UNTIL_SETTLED,
+		.duty = CHAN_DUTY_REPLY,
+		.setup = setup_server,
+		.operate = operate_send,
+		.done = done_send_to_server,
+		.undone = undone_send_to_server,
+		.least = 5,
+	},
+};
+
 FIXTURE_VARIANT_ADD(nth, call_in_rendezvous)
 {
 	.row = {
@@ -330,7 +408,7 @@ static int operate_recv(struct room *room)
 {
 	room->op = op_recv(room->in, len_of(room->row));
 	room->op.flags = room->row->op_flags;
-	return run(room->admin, &room->op);
+	return run_in(room);
 }
 
 /* What the sender of this row is told in the end. */
@@ -463,6 +541,38 @@ FIXTURE_VARIANT_ADD(nth, recv_work)
 		.operate = operate_recv,
 		.done = done_recv,
 		.least = 3,
+	},
+};
+
+/* Without its token it would not be received. */
+FIXTURE_VARIANT_ADD(nth, recv_work_by_a_ring)
+{
+	.row = {
+		.has_channel = true,
+		.has_ring = true,
+		.cap = 16,
+		.duty = CHAN_DUTY_ACK,
+		.on_death = CHAN_ON_DEATH_REDELIVER,
+		.setup = setup_sent,
+		.operate = operate_recv,
+		.done = done_recv,
+		.least = 3,
+	},
+};
+
+FIXTURE_VARIANT_ADD(nth, recv_work_from_empty_by_a_ring)
+{
+	.row = {
+		.has_channel = true,
+		.has_ring = true,
+		.cap = 16,
+		.flags = CHAN_WORKQUEUE,
+		.duty = CHAN_DUTY_ACK,
+		.setup = setup_sender,
+		.operate = operate_recv,
+		.done = done_recv_from_empty,
+		.undone = undone_recv_from_empty,
+		.least = 4,
 	},
 };
 
