@@ -273,7 +273,8 @@ static inline void *mixer_canceller(void *arg)
 			    mixer_cancels(m,
 					  &mix->receivers[which - MIX_SENDERS],
 					  100 + which - MIX_SENDERS);
-		if (n < 0 && n != -EBADF)
+		/* Its number may be that of somebody's ring by now. */
+		if (n < 0 && n != -EBADF && n != -EOPNOTSUPP)
 			m->error = n;
 		usleep(rand_r(&m->seed) % 300);
 	}

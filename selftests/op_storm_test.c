@@ -822,7 +822,8 @@ TEST_F_TIMEOUT(signalled, calls_are_sent_once_and_answered_once,
 	       storm->interrupted, storm->resumed);
 	EXPECT_LE(at_least(2), letters_sent(storm->oracle));
 	EXPECT_LE(at_least(2), signals_taken);
-	if (!variant->restart)
+	/* Among many interrupted there is one that had been received. */
+	if (!variant->restart && storm->interrupted > 500)
 		EXPECT_LT(0, storm->resumed);
 	ends_close(&storm->ends);
 	EXPECT_TRUE(BECOMES(module_references() == self->references));

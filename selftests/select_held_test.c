@@ -132,7 +132,7 @@ static int start_held(FIXTURE_DATA(wait) * self, struct hold *hold, int place)
 static int copy_comes(FIXTURE_DATA(wait) * self, struct hold *hold, int place)
 {
 	CHECK_EQ(0, start_held(self, hold, place));
-	CHECK_EQ(0, none_waits(self));
+	CHECK_EQ(true, none_waits_any_more(self));
 	CHECK_EQ(0, others_go_on(self, hold));
 	stall_let(&hold->stall);
 	CHECK_EQ(place, select_ends(&self->s));

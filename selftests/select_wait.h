@@ -77,6 +77,15 @@ static inline int none_waits(FIXTURE_DATA(wait) * self)
 	return 0;
 }
 
+/* Also of a select that is not over: as soon as its task has run. */
+static inline bool none_waits_any_more(FIXTURE_DATA(wait) * self)
+{
+	return waiting_are(self->a.admin, 0, 0) &&
+	       waiting_are(self->b.admin, 0, 0) &&
+	       waiting_are(self->full.admin, 0, 0) &&
+	       waiting_are(self->meet.admin, 0, 0);
+}
+
 static inline int start_all(FIXTURE_DATA(wait) * self)
 {
 	list_all(self, &self->s);
