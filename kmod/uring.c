@@ -74,13 +74,18 @@ static void end(struct io_uring_cmd *cmd, int result, unsigned int issue_flags)
 	chan_compat_uring_done(cmd, result, issue_flags);
 }
 
+/* Its memory: also a task that is about to run another program. */
+static bool is_leaving(bool dead)
+{
+	return dead || current->in_execve;
+}
+
 static void go_on(struct io_uring_cmd *cmd, unsigned int issue_flags, bool dead)
 {
 	int result;
 
-	/* A task that is about to run another program leaves its memory. */
 	result = chan_pending_continue(command_of(cmd)->pending,
-				       dead || current->in_execve);
+				       is_leaving(dead));
 	if (result != -EINPROGRESS)
 		end(cmd, result, issue_flags);
 }
@@ -157,7 +162,7 @@ static int issue_now(struct io_uring_cmd *cmd, unsigned int issue_flags)
 static void issue_late(struct io_uring_cmd *cmd, unsigned int issue_flags,
 		       bool dead)
 {
-	int result = dead ? -ECANCELED : issue(cmd, issue_flags);
+	int result = is_leaving(dead) ? -ECANCELED : issue(cmd, issue_flags);
 
 	if (result != -EIOCBQUEUED)
 		chan_compat_uring_done(cmd, result, issue_flags);

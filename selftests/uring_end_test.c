@@ -454,17 +454,18 @@ TEST_F(kind, task_that_never_copied_has_not_received)
 }
 
 /* Another program has no use for what was given to the one before it. */
-static void replaced_child(FIXTURE_DATA(kind) * self, enum ring_kind kind,
-			   struct victim *victim)
+static void replaced_child(FIXTURE_DATA(kind) * self, struct victim *victim,
+			   unsigned int flags)
 {
 	struct chan_op recv = op_recv(self->in, MSG_MAX);
 	struct io_uring ring;
 
 	dup2(victim->go[0], 0);
 	close(victim->go[1]);
-	if (ring_make(&ring, kind, RING_ENTRIES))
+	if (ring_make(&ring, RING_DEFER, RING_ENTRIES))
 		_exit(1);
-	command(&ring, self->ends.receiver, &recv);
+	add_command(&ring, self->ends.receiver, &recv)->flags |= flags;
+	io_uring_submit(&ring);
 	victim_waits(victim);
 	execl("/bin/sh", "sh", "-c", "read line; exit 0", NULL);
 	_exit(1);
@@ -480,7 +481,7 @@ TEST_F(kind, program_that_never_copied_has_not_received)
 	ASSERT_EQ(0, victim_init(&victim));
 	victim.pid = fork();
 	if (!victim.pid)
-		replaced_child(self, variant->kind, &victim);
+		replaced_child(self, &victim, 0);
 	ASSERT_TRUE(BECOMES(victim.board->ready));
 	ASSERT_EQ(0, op_start(&send, self->ends.sender,
 			      op_task("task", 4, CHAN_ON_DEATH_FAIL)));
@@ -489,6 +490,30 @@ TEST_F(kind, program_that_never_copied_has_not_received)
 	EXPECT_EQ(0, has_come_back(self->ends.receiver, &send));
 	close(victim.go[1]);
 	EXPECT_EQ(0, child_ended(victim.pid, false));
+}
+
+/* A worker has sent it back to its task, which then had something else to do. */
+TEST_F(kind, program_that_never_began_has_not_received)
+{
+	struct victim victim;
+	struct running send;
+
+	if (variant->kind != RING_DEFER)
+		SKIP(return, "this kind of ring does its work at once");
+	ASSERT_EQ(0, victim_init(&victim));
+	victim.pid = fork();
+	if (!victim.pid)
+		replaced_child(self, &victim, IOSQE_ASYNC);
+	ASSERT_TRUE(BECOMES(victim.board->ready));
+	/* Nothing tells when the worker has done so. */
+	usleep(200 * 1000);
+	ASSERT_EQ(0, op_start(&send, self->ends.sender,
+			      op_task("task", 4, CHAN_ON_DEATH_FAIL)));
+	EXPECT_TRUE(STAT_BECOMES(self->ends.receiver, queued, 1));
+	victim_goes(&victim);
+	close(victim.go[1]);
+	EXPECT_EQ(0, child_ended(victim.pid, false));
+	EXPECT_EQ(0, has_come_back(self->ends.receiver, &send));
 }
 
 /* The same sender may have had enough by then. */
