@@ -18,91 +18,9 @@ import re
 import signal
 import subprocess
 import sys
-import time
-import traceback
 
-BUDGET = 60  # seconds for each test
-NAME = "t-chanctl"
-SENTENCE = re.compile(rb"chanctl: [^\n]*[;,] [^\n]*\.\n")
-
-
-class Failure(Exception):
-    pass
-
-
-def check(want, got):
-    if want != got:
-        raise Failure(f"{got!r}, not {want!r}")
-
-
-def check_in(part, whole):
-    if part not in whole:
-        raise Failure(f"{part!r} is not in {whole!r}")
-
-
-def run(*words, stdin=b"", **more):
-    return subprocess.run(["chanctl", *words], input=stdin, capture_output=True,
-                          timeout=BUDGET, **more)
-
-
-def good(*words, stdin=b""):
-    """What a command that must succeed prints."""
-    p = run(*words, stdin=stdin)
-    check((0, b""), (p.returncode, p.stderr))
-    return p.stdout
-
-
-def fails(code, said, *words, stdin=b""):
-    """An error is one sentence with the cause and the next step, and no output."""
-    p = run(*words, stdin=stdin)
-    check((code, b""), (p.returncode, p.stdout))
-    check_in(said, p.stderr.decode())
-    if not SENTENCE.fullmatch(p.stderr):
-        raise Failure(f"{p.stderr!r} is not one sentence with a next step")
-
-
-def start(*words, **more):
-    return subprocess.Popen(["chanctl", *words], stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
-
-
-def ends(process, code, out=b""):
-    got, said = process.communicate(timeout=BUDGET)
-    check((code, out), (process.returncode, got))
-    return said.decode()
-
-
-def attribute(name):
-    with open(f"/sys/class/chan/{NAME}/{name}") as f:
-        return f.read().strip()
-
-
-def until(name, value):
-    """Waits for a state; the budget of the test bounds it."""
-    while attribute(name) != str(value):
-        time.sleep(0.01)
-
-
-def queued():
-    return int(attribute("queued"))
-
-
-def unsettled():
-    return int(attribute("unsettled"))
-
-
-tests = []
-
-
-def test(*options):
-    """A test that finds a channel made with these options; None: there is none."""
-    def add(body):
-        tests.append((body, options))
-        return body
-    return add
-
-
-plain, work, nothing = test(), test("--workqueue"), test(None)
+sys.path.insert(0, os.getcwd())
+from chanctl_steps import *
 
 
 # create, rm -----------------------------------------------------------------
@@ -755,38 +673,5 @@ def errors_of_the_command_line():
     fails(2, "a verb is missing")
 
 
-def late(*_):
-    raise Failure(f"not done after {BUDGET} s")
-
-
-def remove():
-    for name in NAME, NAME + "2":
-        if os.path.exists(f"/sys/class/chan/{name}"):
-            run("rm", name)
-
-
-def passes(body, options):
-    signal.alarm(BUDGET)
-    try:
-        if options != (None,):
-            good("create", NAME, *options)
-        body()
-        return True
-    except Exception:
-        for line in traceback.format_exc().splitlines():
-            print("#", line)
-        return False
-    finally:
-        signal.alarm(0)
-        remove()
-
-
-signal.signal(signal.SIGALRM, late)
-print(f"TAP version 13\n1..{len(tests)}")
-failed = 0
-for number, (body, options) in enumerate(tests, 1):
-    good_one = passes(body, options)
-    failed += not good_one
-    print("ok" if good_one else "not ok", number, f"chanctl.{body.__name__}", flush=True)
-sys.exit(failed > 0)
+run_tests("chanctl")
 END
