@@ -46,6 +46,9 @@ void print_versions(bool json);
 /* Says the sentence; for errors that have no number. */
 void complain(const char *fmt, ...) PRINTS(1, 2);
 
+/* Ends the program, and says why, if memory was wanted and is not there. */
+void need_memory(bool there);
+
 /* Says what is wrong with the command line, and exits with EXIT_USAGE. */
 _Noreturn void usage_error(const char *verb, const char *fmt, ...) PRINTS(2, 3);
 

@@ -94,6 +94,14 @@ void complain(const char *fmt, ...)
 	va_end(args);
 }
 
+void need_memory(bool there)
+{
+	if (there)
+		return;
+	complain("there is not enough memory; free some and try again");
+	exit(EXIT_FAILURE);
+}
+
 _Noreturn void usage_error(const char *verb, const char *fmt, ...)
 {
 	va_list args;

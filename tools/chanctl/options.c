@@ -143,7 +143,13 @@ static void take_time(const char *verb, const struct option_of *of,
 			verb,
 			"--%s takes a length of time (500ms, 2s, 1.5m, 1h), not \"%s\"",
 			of->name, text);
-	*of->deadline = chan_in_ns((uint64_t)ns);
+	if (ns < of->least)
+		usage_error(verb, "--%s takes at least %gms, not \"%s\"",
+			    of->name, of->least / 1e6, text);
+	if (of->deadline)
+		*of->deadline = chan_in_ns((uint64_t)ns);
+	else
+		*of->ns = (uint64_t)ns;
 }
 
 static void take_value(const char *verb, const struct option_of *of,
@@ -155,7 +161,7 @@ static void take_value(const char *verb, const struct option_of *of,
 		take_number(verb, of, text);
 	else if (of->mode)
 		take_mode(verb, of, text);
-	else if (of->deadline)
+	else if (of->deadline || of->ns)
 		take_time(verb, of, text);
 	else
 		*of->text = text;

@@ -18,6 +18,7 @@
  * @number: for its value, no greater than @most if that is not 0; or
  * @mode: for its value, permission bits in octal; or
  * @deadline: for its value, a length of time from now; or
+ * @ns: for its value, a length of time as it is, no shorter than @least; or
  * @text: for its value as it is
  */
 struct option_of {
@@ -28,6 +29,8 @@ struct option_of {
 	uint64_t most;
 	mode_t *mode;
 	uint64_t *deadline;
+	uint64_t *ns;
+	uint64_t least;
 	const char **text;
 };
 

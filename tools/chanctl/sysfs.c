@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "sysfs.h"
 
@@ -29,6 +31,20 @@ bool sysfs_read(const char *channel, const char *attribute,
 
 	snprintf(path, sizeof(path), DIRECTORY "/%s/%s", channel, attribute);
 	return sysfs_line(path, value, SYSFS_VALUE);
+}
+
+bool sysfs_is_there(void)
+{
+	return !access(DIRECTORY, F_OK);
+}
+
+uint64_t sysfs_identity(const char *channel)
+{
+	struct stat stat_of;
+	char path[512];
+
+	snprintf(path, sizeof(path), DIRECTORY "/%s", channel);
+	return stat(path, &stat_of) ? 0 : stat_of.st_ino;
 }
 
 static int is_visible(const struct dirent *entry)

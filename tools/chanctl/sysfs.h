@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define SYSFS_VALUE 64
 
@@ -17,6 +18,12 @@ bool sysfs_line(const char *path, char *line, size_t size);
 /* Reads an attribute of a channel; false if it is not there (any more). */
 bool sysfs_read(const char *channel, const char *attribute,
 		char value[SYSFS_VALUE]);
+
+/* Whether the module is loaded. */
+bool sysfs_is_there(void);
+
+/* A number that no other channel has, not even a later one of that name. */
+uint64_t sysfs_identity(const char *channel);
 
 /*
  * The names of all channels, sorted; the last is NULL. If there are none because

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tables, as text or as JSON, by libsmartcols. Without memory the program ends.
+ * Tables, as text or as JSON, by libsmartcols.
  */
 #include <libsmartcols/libsmartcols.h>
 #include <stdio.h>
@@ -9,15 +9,6 @@
 
 #include "chanctl.h"
 #include "table.h"
-
-static void must(bool good)
-{
-	if (good)
-		return;
-	complain(
-		"the output needs more memory than there is; free some and try again");
-	exit(EXIT_FAILURE);
-}
 
 static void add_column(struct libscols_table *table,
 		       const struct column *column)
@@ -31,7 +22,8 @@ static void add_column(struct libscols_table *table,
 	struct libscols_column *new =
 		scols_table_new_column(table, column->name, 0, flags);
 
-	must(new && !scols_column_set_json_type(new, types[column->kind]));
+	need_memory(new &&
+		    !scols_column_set_json_type(new, types[column->kind]));
 }
 
 struct libscols_table *table_new(const char *name, const struct column *columns,
@@ -39,8 +31,8 @@ struct libscols_table *table_new(const char *name, const struct column *columns,
 {
 	struct libscols_table *table = scols_new_table();
 
-	must(table && !scols_table_set_name(table, name) &&
-	     !scols_table_enable_json(table, json));
+	need_memory(table && !scols_table_set_name(table, name) &&
+		    !scols_table_enable_json(table, json));
 	for (size_t i = 0; i < nr; i++)
 		add_column(table, &columns[i]);
 	return table;
@@ -63,26 +55,34 @@ void table_add(struct libscols_table *table, const char *const *values)
 {
 	struct libscols_line *line = scols_table_new_line(table, NULL);
 
-	must(line);
+	need_memory(line);
 	for (size_t i = 0; i < scols_table_get_ncols(table); i++)
-		must(!scols_line_set_data(line, i, values[i]));
+		need_memory(!scols_line_set_data(line, i, values[i]));
 }
 
 void table_print(struct libscols_table *table)
 {
-	must(!scols_print_table(table));
+	need_memory(!scols_print_table(table));
 	scols_unref_table(table);
+}
+
+char *table_text(struct libscols_table *table)
+{
+	char *text;
+
+	scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
+	need_memory(!scols_print_table_to_string(table, &text));
+	scols_unref_table(table);
+	return text;
 }
 
 /* In JSON an end of line, and what is behind it, is never a part of a value. */
 void table_print_line(struct libscols_table *table)
 {
-	char *text;
+	char *text = table_text(table);
 
-	must(!scols_print_table_to_string(table, &text));
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
 		fputs(line + strspn(line, " "), stdout);
 	putchar('\n');
 	free(text);
-	scols_unref_table(table);
 }

@@ -37,6 +37,9 @@ void table_add(struct libscols_table *table, const char *const *values);
 /* Prints and ends the table. */
 void table_print(struct libscols_table *table);
 
+/* Ends the table; what it would have printed were it as wide as it wants, to be freed. */
+char *table_text(struct libscols_table *table);
+
 /* The same, with all of it on one line. */
 void table_print_line(struct libscols_table *table);
 
