@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the tests of chanctl have in common: how they run it, what they may expect of
 any verb, and how tests run one after the other. They are beside this file."""
+import fcntl
 import os
 import re
+import select
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -77,6 +80,48 @@ def queued():
 
 def unsettled():
     return int(attribute("unsettled"))
+
+
+class Terminal:
+    """chanctl on a terminal of its own, which a person sees and types on."""
+    TCGETS, TIOCSCTTY, TIOCSWINSZ = 0x5401, 0x540e, 0x5414
+
+    def __init__(self, *words, rows=24, columns=80, TERM="xterm", **variables):
+        self.ours, self.its = os.openpty()
+        self.resize(rows, columns)
+        self.before = self.state()
+        self.seen = ""
+        self.process = subprocess.Popen(
+            ["chanctl", *words], stdin=self.its, stdout=self.its, stderr=self.its,
+            env={**os.environ, "TERM": TERM, **variables}, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, self.TIOCSCTTY, 0))
+
+    def state(self):
+        return fcntl.ioctl(self.its, self.TCGETS, bytes(60))
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.ours, self.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+
+    def press(self, keys):
+        os.write(self.ours, keys)
+
+    def shows(self, text, times=1):
+        """Waits until it does; what was shown with it, from after the last such wait."""
+        while self.seen.count(text) < times:
+            select.select([self.ours], [], [])
+            self.seen += os.read(self.ours, 65536).decode()
+        shown, self.seen = self.seen, ""
+        return shown
+
+    def ends(self, code):
+        """The last that it shows; the terminal is as it was."""
+        check(code, self.process.wait(BUDGET))
+        check(self.before, self.state())
+        while select.select([self.ours], [], [], 0)[0]:
+            self.seen += os.read(self.ours, 65536).decode()
+        os.close(self.its)
+        os.close(self.ours)
+        return self.seen
 
 
 tests = []

@@ -24,6 +24,7 @@ static const struct verb {
 	{ "call", verb_call },
 	{ "serve", verb_serve },
 	{ "peek", verb_peek },
+	{ "top", verb_top },
 	{ "doctor", verb_doctor },
 	{ "version", verb_version },
 	{ "help", verb_help },
