@@ -14,6 +14,7 @@ exec python3 - <<'END'
 import json
 import os
 import re
+import select
 import signal
 import sys
 import time
@@ -205,6 +206,145 @@ def top_on_a_terminal_that_is_not_to_be_drawn_on():
         terminal = Terminal("top", "--interval", "10ms", "--count", "1", *words, **more)
         out = terminal.shows(NAME) + terminal.ends(0)
         check(False, "\x1b" in out)
+
+
+# watch ------------------------------------------------------------------------
+
+def begin(*words):
+    """A watch of all channels that has had its first look: it has told of another."""
+    watch = start("watch", "--interval", "10ms", *words)
+    while True:
+        good("create", OTHER)
+        good("rm", OTHER)
+        if select.select([watch.stdout], [], [], 0.1)[0]:
+            return watch
+
+
+def changes(watch):
+    """Of NAME, as JSON tells them."""
+    for line in watch.stdout:
+        change, = json.loads(line)["changes"]
+        if change["name"] == NAME:
+            yield change
+
+
+def lines(watch):
+    """Of NAME, without their time and name."""
+    for line in watch.stdout:
+        parts = re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3} ([^ :]+): (.*)\n", line.decode())
+        if parts[1] == NAME:
+            yield parts[2]
+
+
+@nothing
+def watch_tells_what_happens_line_by_line():
+    watch = begin()
+    told = lines(watch)
+    for words, line in ((("create", NAME), "created; queued 0, unsettled 0"),
+                        (("send", NAME, "x"), "sent 1; queued 1, unsettled 0"),
+                        (("recv", NAME), "received 1; queued 0, unsettled 0"),
+                        (("rm", NAME), "removed")):
+        good(*words)
+        check(line, next(told))
+    killed(watch)
+
+
+@nothing
+def watch_misses_nothing():
+    wanted = {"sent": 5, "received": 6, "settled": 5, "redelivered": 1, "dropped": 0}
+    began = time.time()
+    watch = begin("--json")
+    told = changes(watch)
+    good("create", NAME, "--workqueue")
+    send(NAME, 5)
+    check(1, run("recv", NAME, "--exec", "false").returncode)
+    good("recv", "--count", "5", NAME)
+    change, found, events = {}, dict.fromkeys(wanted, 0), []
+    while found != wanted:
+        change = next(told)
+        events.append(change["event"])
+        found = {what: found[what] + change[what] for what in wanted}
+    check(["created"] + ["changed"] * (len(events) - 1), events)
+    check((0, 0), (change["queued"], change["unsettled"]))
+    check(True, began - 1 <= change["time"] <= time.time() + 1)
+    good("rm", NAME)
+    change = next(told)
+    check(("removed", None, None), tuple(change[k] for k in ("event", "sent", "queued")))
+    killed(watch)
+
+
+@nothing
+def watch_tells_a_channel_from_another_of_its_name():
+    watch = begin("--json", "--interval", "500ms")
+    told = changes(watch)
+    good("create", NAME)
+    send(NAME, 2)
+    while next(told)["queued"] != 2:
+        pass
+    good("rm", NAME)
+    good("create", NAME)
+    send(NAME, 1)
+    check("removed", next(told)["event"])
+    change = next(told)
+    sent = change["sent"]
+    check("created", change["event"])
+    while not sent:
+        sent = next(told)["sent"]
+    check(1, sent)
+    killed(watch)
+
+
+@plain
+def watch_ends_with_the_names_that_it_was_given():
+    good("create", OTHER)
+    watch = start("watch", "--interval", "10ms", NAME)
+    while not select.select([watch.stdout], [], [], 0.1)[0]:
+        good("send", OTHER, "x")
+        good("send", NAME, "x")
+    good("rm", NAME)
+    out, said = watch.communicate(timeout=BUDGET)
+    check((0, b""), (watch.returncode, said))
+    check_in(f" {NAME}: removed\n", out.decode())
+    check(False, OTHER in out.decode())
+
+
+@plain
+def watch_after_its_number_of_lines():
+    watch = start("watch", "--interval", "10ms", "--count", "2")
+    while watch.poll() is None:
+        good("create", OTHER)
+        good("rm", OTHER)
+    out, said = watch.communicate()
+    check((0, b"", 2), (watch.returncode, said, out.count(b"\n")))
+
+
+@plain
+def watch_is_for_everyone_and_ends_with_its_reader():
+    watch = start("watch", "--interval", "10ms", user=65534)
+    watch.stdout.close()
+    check((-signal.SIGPIPE, b""), (watch.wait(BUDGET), watch.stderr.read()))
+    watch.stderr.close()
+
+
+@plain
+def watch_prints_plain_lines_on_a_terminal_too():
+    terminal = Terminal("watch", "--interval", "10ms", "--count", "1", NAME)
+    while terminal.process.poll() is None:
+        run("send", "--nowait", NAME, "x")
+    out = terminal.ends(0)
+    check_in(f" {NAME}: sent ", out)
+    check(False, "\x1b" in out)
+    terminal = Terminal("watch", NAME)
+    terminal.press(b"\x03")
+    terminal.ends(-signal.SIGINT)
+
+
+@plain
+def watch_says_what_is_wrong():
+    fails(1, 'there is no channel "t-none"', "watch", NAME, "t-none")
+    fails(2, "is no name of a channel", "watch", "a/b")
+    fails(2, "--interval takes at least 10ms", "watch", "--interval", "0")
+    fails(2, 'watch has no option "--exec"', "watch", "--exec", "true")
 
 
 run_tests("chanctl_watch")

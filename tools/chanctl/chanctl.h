@@ -36,6 +36,7 @@ int verb_serve(int argc, char **argv);
 int verb_show(int argc, char **argv);
 int verb_top(int argc, char **argv);
 int verb_version(int argc, char **argv);
+int verb_watch(int argc, char **argv);
 
 /* version.c: program, library and module side by side. */
 void print_versions(bool json);

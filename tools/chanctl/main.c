@@ -25,6 +25,7 @@ static const struct verb {
 	{ "serve", verb_serve },
 	{ "peek", verb_peek },
 	{ "top", verb_top },
+	{ "watch", verb_watch },
 	{ "doctor", verb_doctor },
 	{ "version", verb_version },
 	{ "help", verb_help },
