@@ -654,7 +654,7 @@ def help_of_every_verb():
     general = good("help").decode()
     verbs = re.findall(r"^  ([a-z]+) +[a-z]", general.split("Values:")[0], re.M)
     check(["create", "list", "show", "rm", "send", "recv", "call", "serve", "peek",
-           "top", "watch", "doctor", "version", "help"], verbs)
+           "top", "watch", "bench", "doctor", "version", "help"], verbs)
     for verb in verbs:
         text = good("help", verb)
         check_in(f"usage: chanctl {verb}", text.decode())

@@ -23,6 +23,7 @@ enum {
 };
 
 /* Each verb is given its own name as argv[0], and returns an exit code. */
+int verb_bench(int argc, char **argv);
 int verb_call(int argc, char **argv);
 int verb_create(int argc, char **argv);
 int verb_doctor(int argc, char **argv);

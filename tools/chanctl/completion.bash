@@ -28,6 +28,9 @@ _chanctl() {
 		words=$(_chanctl_verbs)
 	elif [[ $before == --until ]]; then
 		words="queued received settled"
+	elif [[ $before == --plot ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
 	elif [[ $word == -* ]]; then
 		words=$(_chanctl_options "${COMP_WORDS[1]}")
 	else

@@ -26,6 +26,7 @@ static const struct verb {
 	{ "peek", verb_peek },
 	{ "top", verb_top },
 	{ "watch", verb_watch },
+	{ "bench", verb_bench },
 	{ "doctor", verb_doctor },
 	{ "version", verb_version },
 	{ "help", verb_help },
