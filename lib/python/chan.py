@@ -20,7 +20,6 @@ received is abandoned. Nothing is sent twice.
 
 A timeout is in seconds; None waits as long as it takes, 0 tries and does not wait.
 """
-import asyncio
 import ctypes
 import errno
 import os
@@ -260,6 +259,8 @@ class Channel:
 
     async def _when(self, add, remove, attempt):
         """Tries until it need not wait; the loop waits in between."""
+        import asyncio  # not by all: it takes 30 times as long as the rest
+
         loop = asyncio.get_running_loop()
         while True:
             try:
