@@ -75,9 +75,8 @@ TOOLS = $(MAKE) -C tools OUTPUT="$(CURDIR)/build/tools" LIBCHAN="$(CURDIR)/build
 tools: lib ## build chanctl, the command line tool, with its manual page
 	+@$(TOOLS)
 
-samples: ## build the sample programs
-	@if [ -d samples ]; then $(MAKE) -C samples OUTPUT="$(CURDIR)/build/samples" VERSION=$(VERSION); \
-	else echo "There are no samples in this version yet."; fi
+samples: lib ## build the sample programs, which show how libchan is used
+	+@$(MAKE) -C samples OUTPUT="$(CURDIR)/build/samples" LIBCHAN="$(CURDIR)/build/lib"
 
 demo: ## show in a virtual machine what chan does, in about a minute
 	@$(QEMU)/boot demo

@@ -1,0 +1,88 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Each of the samples, which are in the directory samples beside this file, prints
+# what stands at its beginning below "It prints", exits with 0, and leaves no name
+# and no process behind. Times are shown, and not compared.
+#
+# needs: python3
+
+command -v python3 >/dev/null || {
+	echo "1..0 # SKIP python3 is not here"
+	exit 4
+}
+exec python3 - <<'END'
+import os
+import re
+import subprocess
+import sys
+
+BUDGET = 200  # seconds for each sample, on the slowest kernel
+PROMISE = re.compile(r'^(?: \* )?It prints\n.*?\n((?:(?: \*\t|    ).*\n)+)', re.M)
+TIME = re.compile(r"\b[0-9.e-]+ s\b")
+
+os.chdir("samples")
+os.environ["PYTHONPATH"] = ".."
+
+
+class Failure(Exception):
+    pass
+
+
+def check(want, got, what):
+    if want != got:
+        raise Failure(f"{what}: {got!r}, not {want!r}")
+
+
+def promised(source):
+    with open(source) as f:
+        found = PROMISE.search(f.read())
+    if not found:
+        raise Failure('nothing stands below "It prints"')
+    return re.sub(r"^( \*\t|    )", "", found[1], flags=re.M)
+
+
+def command(source):
+    name, kind = os.path.splitext(source)
+    return {".c": ["./" + name], ".cpp": [f"./{name}_cpp"], ".py": ["python3", source]}[kind]
+
+
+def printed(source):
+    """By the sample; all of its processes, which hold its output, end in time."""
+    p = subprocess.run(command(source), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, text=True, timeout=BUDGET)
+    for line in filter(TIME.search, p.stdout.splitlines()):
+        print("#", line)
+    check(0, p.returncode, "exit status")
+    return p.stdout
+
+
+def without_times(text):
+    return TIME.sub("? s", text)
+
+
+def keeps_its_promise(source):
+    names = os.listdir("/dev/chan")
+    check(without_times(promised(source)), without_times(printed(source)), "output")
+    check(names, os.listdir("/dev/chan"), "names")
+
+
+def run(body, source):
+    try:
+        body(source)
+        return True
+    except (Failure, OSError, subprocess.TimeoutExpired) as e:
+        print("#", e)
+        return False
+
+
+sources = sorted(name for name in os.listdir() if name.endswith((".c", ".cpp", ".py")))
+tests = [(keeps_its_promise, source) for source in sources]
+print(f"TAP version 13\n1..{len(tests)}")
+failed = 0
+for number, (body, source) in enumerate(tests, 1):
+    good = run(body, source)
+    failed += not good
+    print("ok" if good else "not ok", number, f"samples.{source}.{body.__name__}", flush=True)
+sys.exit(failed > 0)
+END
