@@ -3,7 +3,8 @@
 #
 # Each of the samples, which are in the directory samples beside this file, prints
 # what stands at its beginning below "It prints", exits with 0, and leaves no name
-# and no process behind. Times are shown, and not compared.
+# and no process behind. Times are shown, and not compared. And whoever counts words
+# counts the same.
 #
 # needs: python3
 
@@ -49,8 +50,9 @@ def command(source):
 
 def printed(source):
     """By the sample; all of its processes, which hold its output, end in time."""
-    p = subprocess.run(command(source), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                       stderr=subprocess.STDOUT, text=True, timeout=BUDGET)
+    with open("text") as text:
+        p = subprocess.run(command(source), stdin=text, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, timeout=BUDGET)
     for line in filter(TIME.search, p.stdout.splitlines()):
         print("#", line)
     check(0, p.returncode, "exit status")
@@ -67,6 +69,15 @@ def keeps_its_promise(source):
     check(names, os.listdir("/dev/chan"), "names")
 
 
+def counts_words(source):
+    counts = {}
+    with open("text") as text:
+        for word in text.read().split():
+            counts[word] = counts.get(word, 0) + 1
+    wanted = "".join(f"{word} {counts[word]}\n" for word in sorted(counts))
+    check(wanted, "".join(printed(source).splitlines(True)[:-1]), "counts")
+
+
 def run(body, source):
     try:
         body(source)
@@ -78,6 +89,7 @@ def run(body, source):
 
 sources = sorted(name for name in os.listdir() if name.endswith((".c", ".cpp", ".py")))
 tests = [(keeps_its_promise, source) for source in sources]
+tests += [(counts_words, source) for source in sources if source.startswith("word_count")]
 print(f"TAP version 13\n1..{len(tests)}")
 failed = 0
 for number, (body, source) in enumerate(tests, 1):
