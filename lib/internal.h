@@ -80,6 +80,20 @@ static inline void blank(struct chan_op *op, unsigned int code)
 	op->code = code;
 }
 
+/* As far as it says; what does not exist is for the kernel to refuse. */
+static inline void make_until(struct chan_op *op, unsigned int until)
+{
+	op->until = until <= CHAN_UNTIL_SETTLED ? until : UINT8_MAX;
+	if (until == CHAN_UNTIL_SETTLED)
+		op->duty = CHAN_DUTY_ACK;
+}
+
+static inline void make_work(struct chan_op *op)
+{
+	op->duty = CHAN_DUTY_ACK;
+	op->on_death = CHAN_ON_DEATH_REDELIVER;
+}
+
 /* The result; @op is left to be run again. */
 static inline int run(int fd, struct chan_op *op)
 {

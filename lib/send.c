@@ -26,8 +26,7 @@ int chan_send_work(int fd, const void *buf, size_t len, uint64_t deadline)
 	struct chan_op op;
 
 	message(&op, buf, len, deadline);
-	op.duty = CHAN_DUTY_ACK;
-	op.on_death = CHAN_ON_DEATH_REDELIVER;
+	make_work(&op);
 	return run(fd, &op);
 }
 
@@ -47,12 +46,8 @@ int chan_send_until(int fd, const void *buf, size_t len, unsigned int until,
 {
 	struct chan_op own, *op = msg ? msg : &own;
 
-	if (until > CHAN_UNTIL_SETTLED)
-		return -EINVAL;
 	message(op, buf, len, deadline);
-	op->until = until;
-	if (until == CHAN_UNTIL_SETTLED)
-		op->duty = CHAN_DUTY_ACK;
+	make_until(op, until);
 	return msg ? run(fd, op) : run_through_signals(fd, op);
 }
 
