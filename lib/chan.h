@@ -524,6 +524,224 @@ int chan_batch(struct chan_op *ops, unsigned int nr);
 int chan_select(struct chan_op *arms, unsigned int nr, unsigned int flags,
 		uint64_t deadline);
 
+/* Operations on the caller's own ring ----------------------------------------- */
+
+/* Of <linux/io_uring.h>, as liburing has it too. */
+struct io_uring_sqe;
+
+/**
+ * chan_prep_run() - put an operation on a ring of io_uring
+ * @sqe: an entry of the ring's submission queue
+ * @op: the record, which names the endpoint in fd; it stays, with all that it
+ *	points to, until the completion has come
+ *
+ * For programs that have a ring, by liburing or otherwise. The operation begins when
+ * @sqe is submitted; its task goes on, and one completion comes when chan_run() would
+ * have returned. The user data of @sqe is the address of @op, and its flags are 0:
+ * set other ones afterwards if you like. The endpoint goes into @sqe, and the fd of
+ * @op is -1 from then on.
+ *
+ * The res of the completion is what chan_run() would return: bytes, operations, 0 or
+ * a negative errno. Everything else is in @op, as after chan_run(): the state and the
+ * error of what was sent; the token, the duty and the stamp of what was received. A
+ * message is received only when its completion is posted. Nothing else may use @op
+ * before, but for the id of a send, which chan_cancel() may be given as soon as it is
+ * not 0. io_uring's own ways to cancel do not reach an operation; its deadline,
+ * chan_cancel() and chan_cancel_tag() do.
+ *
+ * Only @sqe and @op are written, so nothing can fail here. What is wrong is told by
+ * the completion, as by the function that does the same; -EOPNOTSUPP also means that
+ * the descriptor is no channel.
+ */
+void chan_prep_run(struct io_uring_sqe *sqe, struct chan_op *op);
+
+/**
+ * chan_prep_send() - send a message on a ring, until it is queued
+ * @sqe: an entry of the ring's submission queue
+ * @op: the record, for the result; it stays, with @buf, until the completion
+ *	has come
+ * @fd: an endpoint with CHAN_RIGHT_SEND
+ * @buf: the message
+ * @len: its length in bytes; it may be 0
+ * @deadline: until when to wait for room; 0: as long as it takes
+ *
+ * As chan_send(); of the rest see chan_prep_run().
+ */
+void chan_prep_send(struct io_uring_sqe *sqe, struct chan_op *op, int fd,
+		    const void *buf, size_t len, uint64_t deadline);
+
+/**
+ * chan_prep_send_work() - leave work behind on a ring, until it is queued
+ * @sqe: an entry of the ring's submission queue
+ * @op: the record, for the result; it stays, with @buf, until the completion
+ *	has come
+ * @fd: an endpoint with CHAN_RIGHT_SEND
+ * @buf: the message
+ * @len: its length in bytes; it may be 0
+ * @deadline: until when to wait for room; 0: as long as it takes
+ *
+ * As chan_send_work(); of the rest see chan_prep_run().
+ */
+void chan_prep_send_work(struct io_uring_sqe *sqe, struct chan_op *op, int fd,
+			 const void *buf, size_t len, uint64_t deadline);
+
+/**
+ * chan_prep_send_until() - send a message on a ring, until it got somewhere
+ * @sqe: an entry of the ring's submission queue
+ * @op: the record, for the result; it stays, with @buf, until the completion
+ *	has come
+ * @fd: an endpoint with CHAN_RIGHT_SEND
+ * @buf: the message
+ * @len: its length in bytes; it may be 0
+ * @until: CHAN_UNTIL_QUEUED, CHAN_UNTIL_RECEIVED or CHAN_UNTIL_SETTLED
+ * @deadline: until when to wait; 0: as long as it takes
+ *
+ * As chan_send_until(), which has the meaning of @until and of the results in @op; of
+ * the rest see chan_prep_run().
+ */
+void chan_prep_send_until(struct io_uring_sqe *sqe, struct chan_op *op, int fd,
+			  const void *buf, size_t len, unsigned int until,
+			  uint64_t deadline);
+
+/**
+ * chan_prep_call() - send a message on a ring, until the reply is there
+ * @sqe: an entry of the ring's submission queue
+ * @op: the record, for the result; it stays, with @buf and @reply, until the
+ *	completion has come
+ * @fd: an endpoint with CHAN_RIGHT_SEND
+ * @buf: the message
+ * @len: its length in bytes; it may be 0
+ * @reply: room for the reply
+ * @reply_len: the size of this room
+ * @deadline: until when to wait for the reply; 0: as long as it takes
+ *
+ * As chan_call(): the res of the completion is the length of the reply. Of the rest
+ * see chan_prep_run().
+ */
+void chan_prep_call(struct io_uring_sqe *sqe, struct chan_op *op, int fd,
+		    const void *buf, size_t len, void *reply, size_t reply_len,
+		    uint64_t deadline);
+
+/**
+ * chan_prep_recv() - receive a message on a ring
+ * @sqe: an entry of the ring's submission queue
+ * @op: the record, for the result; it stays, with @buf, until the completion
+ *	has come
+ * @fd: an endpoint with CHAN_RIGHT_RECV
+ * @buf: room for the message
+ * @len: the size of this room
+ * @deadline: until when to wait for a message; 0: as long as it takes
+ *
+ * As chan_recv() with a record: the res of the completion is the length of the
+ * message, and @op says what is known of it. Set flags or tag of @op before you
+ * submit if you like. Of the rest see chan_prep_run().
+ */
+void chan_prep_recv(struct io_uring_sqe *sqe, struct chan_op *op, int fd,
+		    void *buf, size_t len, uint64_t deadline);
+
+/**
+ * chan_prep_peek() - look at the next message on a ring
+ * @sqe: an entry of the ring's submission queue
+ * @op: the record, for the result; it stays, with @buf, until the completion
+ *	has come
+ * @fd: an endpoint with CHAN_RIGHT_RECV
+ * @buf: room for a copy of the message
+ * @len: the size of this room
+ * @deadline: until when to wait for a message; 0: as long as it takes
+ *
+ * As chan_peek(); of the rest see chan_prep_run().
+ */
+void chan_prep_peek(struct io_uring_sqe *sqe, struct chan_op *op, int fd,
+		    void *buf, size_t len, uint64_t deadline);
+
+/**
+ * chan_prep_ack() - say on a ring that the work is done
+ * @sqe: an entry of the ring's submission queue
+ * @op: the record, for the result; it stays until the completion has come
+ * @fd: the endpoint that has received the message
+ * @token: the id that came with it
+ *
+ * As chan_ack(); of the rest see chan_prep_run().
+ */
+void chan_prep_ack(struct io_uring_sqe *sqe, struct chan_op *op, int fd,
+		   uint64_t token);
+
+/**
+ * chan_prep_reply() - answer a call on a ring
+ * @sqe: an entry of the ring's submission queue
+ * @op: the record, for the result; it stays, with @buf, until the completion
+ *	has come
+ * @fd: the endpoint that has received the call
+ * @token: the id that came with it
+ * @buf: the reply
+ * @len: its length in bytes; it may be 0
+ *
+ * As chan_reply(); of the rest see chan_prep_run().
+ */
+void chan_prep_reply(struct io_uring_sqe *sqe, struct chan_op *op, int fd,
+		     uint64_t token, const void *buf, size_t len);
+
+/**
+ * chan_prep_reject() - refuse on a ring what is owed
+ * @sqe: an entry of the ring's submission queue
+ * @op: the record, for the result; it stays until the completion has come
+ * @fd: the endpoint that has received the message
+ * @token: the id that came with it
+ * @error: why, a positive errno
+ *
+ * As chan_reject(); of the rest see chan_prep_run().
+ */
+void chan_prep_reject(struct io_uring_sqe *sqe, struct chan_op *op, int fd,
+		      uint64_t token, int error);
+
+/**
+ * chan_prep_return() - give a message back on a ring
+ * @sqe: an entry of the ring's submission queue
+ * @op: the record, for the result; it stays until the completion has come
+ * @fd: the endpoint that has received the message
+ * @token: the id that came with it
+ *
+ * As chan_return(); of the rest see chan_prep_run().
+ */
+void chan_prep_return(struct io_uring_sqe *sqe, struct chan_op *op, int fd,
+		      uint64_t token);
+
+/**
+ * chan_prep_wait() - go on waiting on a ring for what became of a message
+ * @sqe: an entry of the ring's submission queue
+ * @fd: the endpoint that has sent it
+ * @msg: the record of chan_send_until() or chan_call(), which was -EINTR; it stays,
+ *	with the room for the reply, until the completion has come
+ *
+ * As chan_wait(); of the rest see chan_prep_run().
+ */
+void chan_prep_wait(struct io_uring_sqe *sqe, int fd, struct chan_op *msg);
+
+/**
+ * chan_prep_cancel() - end the sending of a message, on a ring
+ * @sqe: an entry of the ring's submission queue
+ * @op: the record, for the result; it stays until the completion has come
+ * @fd: the endpoint that sends it
+ * @id: the id in the record of what is to be ended
+ *
+ * As chan_cancel(); of the rest see chan_prep_run().
+ */
+void chan_prep_cancel(struct io_uring_sqe *sqe, struct chan_op *op, int fd,
+		      uint64_t id);
+
+/**
+ * chan_prep_cancel_tag() - end all operations with one tag, on a ring
+ * @sqe: an entry of the ring's submission queue
+ * @op: the record, for the result; it stays until the completion has come
+ * @fd: the endpoint
+ * @tag: what the tag of their records was when they began; not 0
+ *
+ * As chan_cancel_tag(): the res of the completion is how many were ended. Of the
+ * rest see chan_prep_run().
+ */
+void chan_prep_cancel_tag(struct io_uring_sqe *sqe, struct chan_op *op, int fd,
+			  uint64_t tag);
+
 /* Looking -------------------------------------------------------------------- */
 
 /**
