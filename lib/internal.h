@@ -21,29 +21,26 @@ static inline __u64 address_of(const void *p)
 	return (uintptr_t)p;
 }
 
-/* 0 or a negative errno; errno stays as it was. */
+/* What a system call returns, or a negative errno; errno stays as it was. */
+#define QUIETLY(call)                    \
+	({                               \
+		int before_ = errno;     \
+		int ret_ = (int)(call);  \
+		if (ret_ < 0) {          \
+			ret_ = -errno;   \
+			errno = before_; \
+		}                        \
+		ret_;                    \
+	})
+
 static inline int kernel(int fd, unsigned long request, void *record)
 {
-	int before = errno;
-	int ret = ioctl(fd, request, record);
-
-	if (ret < 0) {
-		ret = -errno;
-		errno = before;
-	}
-	return ret;
+	return QUIETLY(ioctl(fd, request, record));
 }
 
 static inline int open_path(const char *path, int flags)
 {
-	int before = errno;
-	int fd = open(path, flags | O_CLOEXEC);
-
-	if (fd < 0) {
-		fd = -errno;
-		errno = before;
-	}
-	return fd;
+	return QUIETLY(open(path, flags | O_CLOEXEC));
 }
 
 static inline void close_quietly(int fd)
