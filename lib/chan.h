@@ -6,12 +6,13 @@
  * closed with close(2), polled, inherited and passed on like any other. The
  * library adds to the ABI in <linux/chan.h> what makes it pleasant in C, and no
  * policy: it starts no threads, keeps nothing between two calls and allocates
- * nothing. All constants and records are those of the ABI.
+ * nothing, but for what chan_ring_open() makes. All constants and records but those of
+ * rings are those of the ABI.
  *
  * Every function returns a value or a negative errno, and leaves errno alone.
  * All of them may be called by any number of threads at once, on the same
- * endpoint too, as long as these do not share a record or a buffer, and from
- * signal handlers. None is a cancellation point of pthreads.
+ * endpoint too, as long as these do not share a record, a buffer or a ring, and
+ * from signal handlers. None is a cancellation point of pthreads.
  *
  * A @deadline is a time of CLOCK_MONOTONIC in nanoseconds, see chan_in_ms(). 0
  * is none: wait as long as it takes. With one that has passed, such as
@@ -741,6 +742,157 @@ void chan_prep_cancel(struct io_uring_sqe *sqe, struct chan_op *op, int fd,
  */
 void chan_prep_cancel_tag(struct io_uring_sqe *sqe, struct chan_op *op, int fd,
 			  uint64_t tag);
+
+/* A ring for those who have none ---------------------------------------------- */
+
+/* Who does the operations of a ring. */
+#define CHAN_RING_URING (1 << 0)
+#define CHAN_RING_POLL	(1 << 1)
+
+/* Most operations that may be under way on a ring. */
+#define CHAN_RING_MAX 4096
+
+struct chan_ring;
+
+/**
+ * struct chan_done - an operation of a ring that is over
+ * @op: its record, with all that became of it
+ * @token: what chan_ring_start() was given
+ * @result: what chan_run() would have returned; it is in @op as well
+ */
+struct chan_done {
+	struct chan_op *op;
+	uint64_t token;
+	int result;
+};
+
+/**
+ * chan_ring_open() - make a ring, on which operations go on by themselves
+ * @ring: for the result
+ * @capacity: how many may be under way at once, 1 to CHAN_RING_MAX
+ * @engines: CHAN_RING_URING or CHAN_RING_POLL: this one; 0: the first that can be had
+ *
+ * One thread starts many operations, on any endpoints, and takes those that are over.
+ * There is no other thread, and all memory is there from now on. A ring is for one
+ * thread: what is under way when that exits receives nothing any more, and ends by
+ * chan_ring_cancel() or chan_ring_close(). A child of fork(2) must not use it.
+ *
+ * CHAN_RING_URING is io_uring. Where that is missing or forbidden, by seccomp(2) or
+ * kernel.io_uring_disabled, or the module is too old for it, CHAN_RING_POLL does the
+ * same by trying without to wait, when poll(2) says so. It goes on only inside of
+ * chan_ring_submit(), chan_ring_next() and chan_ring_cancel(), and then:
+ *
+ * What ends later than with a slot or a receiver cannot be started: a call, a send
+ * until settled, a send until received on a channel with slots, a wait. Serve calls
+ * with either engine, but make them with chan_call(), or send a message that says on
+ * which channel you expect the result. On a channel with a cap of 0 two that poll do
+ * not meet. A short send to a channel that is full by bytes goes on when the longest
+ * would fit.
+ *
+ * Return: 0.
+ *
+ * * -EINVAL: @capacity is out of range, or there is no such engine.
+ * * -EMFILE: The process has no descriptor left.
+ * * -EPERM: io_uring is forbidden, and @engines takes nothing else.
+ * * -ENOSYS: The kernel has no io_uring, and @engines takes nothing else.
+ * * -EOPNOTSUPP: The module is too old for it, and @engines takes nothing else.
+ */
+int chan_ring_open(struct chan_ring **ring, unsigned int capacity,
+		   unsigned int engines);
+
+/**
+ * chan_ring_close() - end a ring, and what is under way on it
+ * @ring: the ring
+ *
+ * What is under way ends as by chan_ring_cancel(), and nobody is told, nor of what was
+ * over before: if a message that was just received matters, cancel first, and take
+ * what chan_ring_next() tells. Records are the program's again.
+ *
+ * A send until settled that was received and has to be acknowledged goes on without a
+ * listener; should a child of fork(2) have the descriptor of the ring still open, its
+ * record is written when it is.
+ */
+void chan_ring_close(struct chan_ring *ring);
+
+/**
+ * chan_ring_engine() - who does the operations of a ring
+ * @ring: the ring
+ *
+ * Return: CHAN_RING_URING or CHAN_RING_POLL.
+ */
+int chan_ring_engine(const struct chan_ring *ring);
+
+/**
+ * chan_ring_fd() - the descriptor of a ring, for poll(2) and epoll(7)
+ * @ring: the ring
+ *
+ * POLLIN says that chan_ring_next() with CHAN_AT_ONCE is worth a try: something is
+ * over or, with CHAN_RING_POLL, can go on. chan_ring_submit() has to come before what
+ * was started is waited for in this way.
+ *
+ * Return: the descriptor. It belongs to the ring: do not read from it, or close it.
+ */
+int chan_ring_fd(const struct chan_ring *ring);
+
+/**
+ * chan_ring_start() - start an operation on a ring
+ * @ring: the ring
+ * @op: its record, which names the endpoint in fd; see chan_op_send() and the others
+ * @token: told when it is over; whatever you like
+ *
+ * It begins with the next chan_ring_submit() or chan_ring_next(). Until that tells that
+ * it is over, the record and all that it points to belong to the ring, and the endpoint
+ * stays open. Operations that wait on one endpoint for the same get it in the order in
+ * which they were started. A deadline in @op ends it with -ETIMEDOUT.
+ *
+ * Return: 0. What is wrong with an operation is its result, but for
+ *
+ * * -EBUSY: So many are under way as the ring has room for.
+ * * -EOPNOTSUPP: CHAN_RING_POLL cannot do that, see chan_ring_open().
+ */
+int chan_ring_start(struct chan_ring *ring, struct chan_op *op, uint64_t token);
+
+/**
+ * chan_ring_submit() - begin what was started on a ring
+ * @ring: the ring
+ *
+ * All at once: with CHAN_RING_URING that is one system call. Does not wait.
+ *
+ * Return: 0.
+ */
+int chan_ring_submit(struct chan_ring *ring);
+
+/**
+ * chan_ring_next() - wait until an operation of a ring is over
+ * @ring: the ring
+ * @done: for the result
+ * @deadline: until when to wait; 0: as long as it takes
+ *
+ * Begins what was started, as chan_ring_submit(). Each operation is told once.
+ *
+ * Return: 0: @done tells which is over.
+ *
+ * * -ENOENT: None is under way.
+ * * -ETIMEDOUT: None was over in time.
+ * * -EINTR: A signal came first, whatever its action.
+ */
+int chan_ring_next(struct chan_ring *ring, struct chan_done *done,
+		   uint64_t deadline);
+
+/**
+ * chan_ring_cancel() - end operations of a ring
+ * @ring: the ring
+ * @token: what chan_ring_start() was given for them
+ *
+ * They are over, which chan_ring_next() tells: their result is -ECANCELED. What is sent
+ * and was not received is withdrawn, a call that was received is abandoned. What was
+ * received and has to be acknowledged is waited for on.
+ *
+ * On a ring chan_cancel_tag() ends no receives.
+ *
+ * Return: how many were ended, which may be 0.
+ */
+int chan_ring_cancel(struct chan_ring *ring, uint64_t token);
 
 /* Looking -------------------------------------------------------------------- */
 

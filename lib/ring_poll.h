@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR MIT */
+/*
+ * The engine poll: an operation is tried with CHAN_NOWAIT, and again when epoll says
+ * that its endpoint is ready. It goes on only while somebody is here. Operations that
+ * wait on one endpoint for the same stand in a line, and only the first is tried.
+ *
+ * epoll tells edges. A level would last as long as a channel hangs up that still has
+ * something to come, and that may be for ever.
+ */
+#ifndef RING_POLL_H
+#define RING_POLL_H
+
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+
+#include "ring.h"
+
+/* How many endpoints that are ready are told at once. */
+#define EVENTS 16
+
+static bool can_wait(const struct chan_op *op)
+{
+	return op->code == CHAN_OP_SEND || op->code == CHAN_OP_RECV;
+}
+
+static enum direction direction_of(const struct slot *slot)
+{
+	return slot->op->code == CHAN_OP_RECV ? RECEIVING : SENDING;
+}
+
+/* A send that does not wait gets a slot or, where there are none, a receiver. */
+static int poll_accepts_send(const struct chan_op *op)
+{
+	struct chan_stat stat;
+
+	switch (op->until) {
+	case CHAN_UNTIL_RECEIVED:
+		return chan_stat(op->fd, &stat) || !stat.cap ? 0 : -EOPNOTSUPP;
+	case CHAN_UNTIL_SETTLED:
+		return -EOPNOTSUPP;
+	default:
+		return 0;
+	}
+}
+
+static int poll_accepts(const struct chan_op *op)
+{
+	switch (op->code) {
+	case CHAN_OP_SEND:
+		return poll_accepts_send(op);
+	case CHAN_OP_WAIT:
+		return -EOPNOTSUPP;
+	default:
+		return 0;
+	}
+}
+
+static void poll_start(struct chan_ring *ring, struct slot *slot)
+{
+	line_append(&ring->polling.started, slot);
+}
+
+/* Ends ----------------------------------------------------------------------- */
+
+static void over(struct polling *polling, struct slot *slot, int result)
+{
+	slot->result = result;
+	line_append(&polling->over, slot);
+}
+
+/* Of one that the kernel has not begun, or has taken back. */
+static void over_unsent(struct polling *polling, struct slot *slot, int result)
+{
+	if (slot->op->code == CHAN_OP_SEND)
+		slot->op->state = CHAN_STATE_WITHDRAWN;
+	over(polling, slot, result);
+}
+
+/*
+ * False: it has to wait. A signal may come while it is copied on a rendezvous, and the
+ * edge that has told of it does not come again.
+ */
+static bool try(struct polling *polling, struct slot *slot)
+{
+	struct chan_op *op = slot->op;
+	bool waits = can_wait(op) && !(slot->flags & CHAN_NOWAIT);
+	int result;
+
+	if (waits)
+		op->flags |= CHAN_NOWAIT;
+	do {
+		result = chan_run(op);
+	} while (waits && result == -EINTR);
+	op->flags = slot->flags;
+	if (waits && result == -EAGAIN)
+		return false;
+	over(polling, slot, result);
+	return true;
+}
+
+/* Lanes ---------------------------------------------------------------------- */
+
+static struct lane **bucket_of(const struct polling *polling, int fd)
+{
+	return &polling->buckets[(unsigned int)fd & polling->mask];
+}
+
+static struct lane *lane_find(const struct polling *polling, int fd)
+{
+	struct lane *lane = *bucket_of(polling, fd);
+
+	while (lane && lane->fd != fd)
+		lane = lane->next;
+	return lane;
+}
+
+/* There are as many as there may be operations. */
+static struct lane *lane_make(struct polling *polling, int fd)
+{
+	struct lane **bucket = bucket_of(polling, fd);
+	struct lane *lane = polling->free;
+
+	polling->free = lane->next;
+	*lane = (struct lane){ .next = *bucket, .fd = fd };
+	*bucket = lane;
+	return lane;
+}
+
+/* The endpoint may be closed by now, which it should not be. */
+static void lane_release(struct chan_ring *ring, struct lane *lane)
+{
+	struct polling *polling = &ring->polling;
+	struct lane **link = bucket_of(polling, lane->fd);
+
+	if (lane->events)
+		QUIETLY(epoll_ctl(ring->fd, EPOLL_CTL_DEL, lane->fd, NULL));
+	while (*link != lane)
+		link = &(*link)->next;
+	*link = lane->next;
+	*lane = (struct lane){ .next = polling->free };
+	polling->free = lane;
+}
+
+static void lane_release_if_idle(struct chan_ring *ring, struct lane *lane)
+{
+	if (!lane->waiting[RECEIVING].first && !lane->waiting[SENDING].first)
+		lane_release(ring, lane);
+}
+
+/* What is ready at this moment is told as well. */
+static int lane_watch(struct chan_ring *ring, struct lane *lane,
+		      enum direction direction)
+{
+	uint32_t wanted = direction == RECEIVING ? EPOLLIN : EPOLLOUT;
+	struct epoll_event event = {
+		.events = lane->events | wanted | EPOLLET,
+		.data.ptr = lane,
+	};
+	int op = lane->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+	int err;
+
+	if (lane->events & wanted)
+		return 0;
+	err = QUIETLY(epoll_ctl(ring->fd, op, lane->fd, &event));
+	if (!err)
+		lane->events |= wanted;
+	return err;
+}
+
+static void run_line(struct polling *polling, struct line *line)
+{
+	struct slot *slot, *next;
+
+	for (slot = line->first; slot; slot = next) {
+		next = slot->next;
+		if (!try(polling, slot))
+			return;
+		line->first = next;
+		polling->nr_waiting--;
+	}
+}
+
+/*
+ * Whatever of it is ready. One that is free is still watched if its endpoint was
+ * closed too early, and is open elsewhere.
+ */
+static void lane_run(struct chan_ring *ring, struct lane *lane)
+{
+	if (!lane->events)
+		return;
+	run_line(&ring->polling, &lane->waiting[RECEIVING]);
+	run_line(&ring->polling, &lane->waiting[SENDING]);
+	lane_release_if_idle(ring, lane);
+}
+
+/* Beginning ------------------------------------------------------------------ */
+
+static void note_deadline(struct polling *polling, uint64_t deadline)
+{
+	if (deadline && (!polling->earliest || deadline < polling->earliest))
+		polling->earliest = deadline;
+}
+
+static void park(struct chan_ring *ring, struct slot *slot)
+{
+	struct polling *polling = &ring->polling;
+	enum direction direction = direction_of(slot);
+	struct lane *lane = lane_find(polling, slot->fd);
+	int err;
+
+	if (!lane)
+		lane = lane_make(polling, slot->fd);
+	err = lane_watch(ring, lane, direction);
+	if (err) {
+		over_unsent(polling, slot, err);
+		lane_release_if_idle(ring, lane);
+		return;
+	}
+	line_append(&lane->waiting[direction], slot);
+	polling->nr_waiting++;
+	note_deadline(polling, slot->op->deadline);
+}
+
+/* Behind whoever waits already, for the same on the same endpoint. */
+static void begin_slot(struct chan_ring *ring, struct slot *slot)
+{
+	struct polling *polling = &ring->polling;
+	struct lane *lane = can_wait(slot->op) ? lane_find(polling, slot->fd) :
+						 NULL;
+
+	if (lane && lane->waiting[direction_of(slot)].first) {
+		if (slot->flags & CHAN_NOWAIT)
+			over_unsent(polling, slot, -EAGAIN);
+		else
+			park(ring, slot);
+	} else if (!try(polling, slot)) {
+		park(ring, slot);
+	}
+}
+
+/* Leaving before the end ------------------------------------------------------- */
+
+/* Ends those that have a token or, without one, that have no time left. */
+static int leave_line(struct polling *polling, struct line *line,
+		      const uint64_t *token, int result)
+{
+	struct line stay = { 0 };
+	struct slot *slot;
+	int left = 0;
+
+	while ((slot = line_shift(line))) {
+		if (token ? slot->token == *token :
+			    has_passed(slot->op->deadline)) {
+			over_unsent(polling, slot, result);
+			left++;
+		} else {
+			note_deadline(polling, slot->op->deadline);
+			line_append(&stay, slot);
+		}
+	}
+	*line = stay;
+	return left;
+}
+
+static int leave_lane(struct chan_ring *ring, struct lane *lane,
+		      const uint64_t *token, int result)
+{
+	struct polling *polling = &ring->polling;
+	int left = 0;
+
+	for (int i = 0; i < DIRECTIONS; i++)
+		left += leave_line(polling, &lane->waiting[i], token, result);
+	polling->nr_waiting -= (unsigned int)left;
+	lane_release_if_idle(ring, lane);
+	return left;
+}
+
+static int leave_lanes(struct chan_ring *ring, const uint64_t *token,
+		       int result)
+{
+	struct polling *polling = &ring->polling;
+	struct lane *lane, *next;
+	int left = 0;
+
+	for (unsigned int i = 0; i <= polling->mask; i++) {
+		for (lane = polling->buckets[i]; lane; lane = next) {
+			next = lane->next;
+			left += leave_lane(ring, lane, token, result);
+		}
+	}
+	return left;
+}
+
+/* The first of each line is tried once more before. */
+static void expire(struct chan_ring *ring)
+{
+	struct polling *polling = &ring->polling;
+	struct lane *lane, *next;
+
+	if (!has_passed(polling->earliest))
+		return;
+	polling->earliest = 0;
+	for (unsigned int i = 0; i <= polling->mask; i++) {
+		for (lane = polling->buckets[i]; lane; lane = next) {
+			next = lane->next;
+			lane_run(ring, lane);
+		}
+	}
+	leave_lanes(ring, NULL, -ETIMEDOUT);
+}
+
+/* Those who wait for the descriptor are told what it does not know of itself. */
+static void set_alarm(struct chan_ring *ring)
+{
+	struct polling *polling = &ring->polling;
+	struct itimerspec when = { 0 };
+	uint64_t at;
+
+	if (!polling->nr_waiting)
+		polling->earliest = 0;
+	at = polling->over.first ? CHAN_AT_ONCE : polling->earliest;
+	if (at == polling->alarm_at)
+		return;
+	when.it_value.tv_sec = (time_t)(at / 1000000000);
+	when.it_value.tv_nsec = (long)(at % 1000000000);
+	QUIETLY(timerfd_settime(polling->alarm, TFD_TIMER_ABSTIME, &when,
+				NULL));
+	polling->alarm_at = at;
+}
+
+/* The engine --------------------------------------------------------------------- */
+
+static void begin_started(struct chan_ring *ring)
+{
+	struct slot *slot;
+
+	while ((slot = line_shift(&ring->polling.started)))
+		begin_slot(ring, slot);
+	expire(ring);
+}
+
+static int poll_submit(struct chan_ring *ring)
+{
+	begin_started(ring);
+	set_alarm(ring);
+	return 0;
+}
+
+static struct slot *poll_reap(struct chan_ring *ring)
+{
+	struct slot *slot;
+
+	if (ring->polling.over.first && ring->polling.started.first)
+		begin_started(ring);
+	slot = line_shift(&ring->polling.over);
+	if (slot)
+		set_alarm(ring);
+	return slot;
+}
+
+/* How many endpoints were ready. */
+static int poll_events(struct chan_ring *ring, uint64_t deadline)
+{
+	struct epoll_event events[EVENTS];
+	struct __kernel_timespec left = timespec_of(time_left(deadline));
+	int nr = QUIETLY(syscall(SYS_epoll_pwait2, ring->fd, events, EVENTS,
+				 deadline ? &left : NULL, NULL, 0));
+
+	for (int i = 0; i < nr; i++)
+		if (events[i].data.ptr)
+			lane_run(ring, events[i].data.ptr);
+	return nr;
+}
+
+/* Those of the alarm come by the earliest deadline as well. */
+static int poll_wait(struct chan_ring *ring, uint64_t deadline)
+{
+	struct polling *polling = &ring->polling;
+	uint64_t first;
+	int nr;
+
+	begin_started(ring);
+	if (polling->over.first)
+		return 0;
+	first = polling->earliest;
+	if (!first || (deadline && deadline < first))
+		first = deadline;
+	nr = poll_events(ring, first);
+	expire(ring);
+	set_alarm(ring);
+	if (nr < 0 || nr == EVENTS)
+		return nr < 0 ? nr : 0;
+	return has_passed(deadline) ? -ETIMEDOUT : 0;
+}
+
+static int poll_cancel(struct chan_ring *ring, uint64_t token)
+{
+	int ended;
+
+	begin_started(ring);
+	ended = leave_lanes(ring, &token, -ECANCELED);
+	set_alarm(ring);
+	return ended;
+}
+
+static void poll_close(struct chan_ring *ring)
+{
+	if (ring->polling.alarm >= 0)
+		close_quietly(ring->polling.alarm);
+	close_quietly(ring->fd);
+}
+
+static const struct engine poll_engine = {
+	.name = CHAN_RING_POLL,
+	.accepts = poll_accepts,
+	.start = poll_start,
+	.submit = poll_submit,
+	.reap = poll_reap,
+	.wait = poll_wait,
+	.cancel = poll_cancel,
+	.close = poll_close,
+};
+
+static void poll_lay_out(struct chan_ring *ring, unsigned int buckets)
+{
+	struct polling *polling = &ring->polling;
+	struct lane *lanes = (void *)&ring->slots[ring->capacity];
+
+	polling->buckets = (void *)&lanes[ring->capacity];
+	polling->mask = buckets - 1;
+	for (unsigned int i = 0; i < ring->capacity; i++) {
+		lanes[i].next = polling->free;
+		polling->free = &lanes[i];
+	}
+}
+
+static int poll_open(struct chan_ring *ring, unsigned int buckets)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	struct polling *polling = &ring->polling;
+	int err;
+
+	memset(polling, 0, sizeof(*polling));
+	ring->fd = QUIETLY(epoll_create1(EPOLL_CLOEXEC));
+	if (ring->fd < 0)
+		return ring->fd;
+	polling->alarm = QUIETLY(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
+	err = polling->alarm;
+	if (err >= 0)
+		err = QUIETLY(epoll_ctl(ring->fd, EPOLL_CTL_ADD, polling->alarm,
+					&event));
+	if (err < 0) {
+		poll_close(ring);
+		return err;
+	}
+	poll_lay_out(ring, buckets);
+	ring->engine = &poll_engine;
+	return 0;
+}
+
+#endif /* RING_POLL_H */
