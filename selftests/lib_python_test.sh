@@ -287,6 +287,66 @@ def asyncio_sends_and_receives():
 
 
 @tests.append
+def asyncio_calls():
+    receiver, sender = chan.pair(8)
+
+    async def several():
+        calls = [asyncio.ensure_future(sender.acall(b"%d" % i)) for i in range(4)]
+        asked = [await receiver.arecv() for _ in calls]
+        for request in reversed(asked[1:]):
+            request.reply(request.data + b"!")
+        asked[0].reject(errno.EDOM)
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    rejected, *replies = asyncio.run(several())
+    check([b"1!", b"2!", b"3!"], replies)
+    check((errno.EREMOTEIO, errno.EDOM, "settled"),
+          (rejected.errno, rejected.reason, rejected.state))
+    late = check_error(errno.ETIMEDOUT, lambda: asyncio.run(sender.acall(b"x", 0.01)))
+    check("withdrawn", late.state)
+    receiver.close()
+    check_error(errno.EPIPE, lambda: asyncio.run(sender.acall(b"x")))
+
+
+@tests.append
+def a_task_that_is_cancelled_leaves_its_call():
+    receiver, sender = chan.pair(8)
+
+    async def leave():
+        calls = [asyncio.ensure_future(sender.acall(b"%d" % i)) for i in range(2)]
+        asked = await receiver.arecv()
+        for call in calls:
+            call.cancel()
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+        check([asyncio.CancelledError] * 2, [type(end) for end in ends])
+        # The loop is good for another one.
+        after = asyncio.ensure_future(sender.acall(b"after"))
+        (await receiver.arecv()).reply(b"here")
+        return asked, await after
+
+    asked, after = asyncio.run(leave())
+    check((b"0", b"here"), (asked.data, after))
+    check_error(errno.ECANCELED, asked.reply, b"late")
+    check((0, 0), (sender.stat()["queued"], sender.stat()["unsettled"]))
+
+
+@tests.append
+def without_io_uring_asyncio_is_told_so():
+    path = "/proc/sys/kernel/io_uring_disabled"
+    receiver, sender = chan.pair(8)
+    with open(path) as f:
+        before = f.read()
+    try:
+        with open(path, "w") as f:
+            f.write("2")
+        check_error(errno.EPERM, lambda: asyncio.run(sender.acall(b"x")))
+    finally:
+        with open(path, "w") as f:
+            f.write(before)
+    check(0, sender.stat()["totals_sent"])
+
+
+@tests.append
 def the_library_and_the_module_tell_who_they_are():
     with open("/sys/module/chan/version") as f:
         check(f.read().strip(), chan.version())

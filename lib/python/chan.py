@@ -23,6 +23,7 @@ A timeout is in seconds; None waits as long as it takes, 0 tries and does not wa
 import ctypes
 import errno
 import os
+import weakref
 
 __all__ = ["Channel", "Error", "Message", "ask", "create", "open", "pair", "query",
            "remove", "select", "task", "tell", "version"]
@@ -37,6 +38,7 @@ STATES = "withdrawn", "queued", "received", "settled", "abandoned"
 _PEEK, _ORDERED = 1 << 1, 1 << 4
 _OP_SEND, _OP_RECV = 1, 2
 _MSG_DEFAULT = 64 << 10
+_RING_URING, _AT_ONCE = 1, 1
 
 _lib = ctypes.CDLL("libchan.so.0")
 
@@ -78,6 +80,10 @@ class _Query(ctypes.Structure):
                 ("name_max", _u32), ("msg_overhead", _u32)]
 
 
+class _Done(ctypes.Structure):
+    _fields_ = [("op", ctypes.c_void_p), ("token", _u64), ("result", ctypes.c_int)]
+
+
 def _declare(name, *arguments, result=ctypes.c_int):
     function = getattr(_lib, name)
     function.argtypes = arguments
@@ -101,6 +107,15 @@ _query = _declare("chan_query", ctypes.c_int, ctypes.POINTER(_Query))
 _shutdown = _declare("chan_shutdown", ctypes.c_int)
 _remove = _declare("chan_remove", ctypes.c_char_p)
 _task = _declare("chan_task", ctypes.c_char_p)
+_ring_p = ctypes.c_void_p
+_ring_open = _declare("chan_ring_open", ctypes.POINTER(_ring_p), ctypes.c_uint,
+                      ctypes.c_uint)
+_ring_close = _declare("chan_ring_close", _ring_p, result=None)
+_ring_fd = _declare("chan_ring_fd", _ring_p)
+_ring_start = _declare("chan_ring_start", _ring_p, _op_p, _u64)
+_ring_submit = _declare("chan_ring_submit", _ring_p)
+_ring_next = _declare("chan_ring_next", _ring_p, ctypes.POINTER(_Done), _u64)
+_ring_cancel = _declare("chan_ring_cancel", _ring_p, _u64)
 _in_ns = _declare("chan_in_ns", _u64, result=_u64)
 _version = _declare("chan_version", result=ctypes.c_char_p)
 
@@ -139,10 +154,58 @@ def _finish(op):
         if op.id:  # of what was sent, or the token of what has just been received
             (_return if op.code == _OP_RECV else _cancel)(op.fd, op.id)
         raise
+    return _result(op, ret)
+
+
+def _result(op, ret):
     if ret < 0:
         sent = op.code != _OP_RECV
         raise Error(-ret, STATES[op.state] if sent else None, op.error if sent else 0)
     return ret
+
+
+class _Calls:
+    """Those of one loop that are under way, on a ring of the library's.
+
+    Records and buffers stay here until they are over, or the ring is.
+    """
+
+    CAPACITY = 1024
+    of_loops = weakref.WeakKeyDictionary()
+
+    @classmethod
+    def of(cls, loop):
+        if loop not in cls.of_loops:
+            cls.of_loops[loop] = cls(loop)
+        return cls.of_loops[loop]
+
+    def __init__(self, loop):
+        self.ring, self.under_way, self.token = _ring_p(), {}, 0
+        _check(_ring_open(self.ring, self.CAPACITY, _RING_URING))
+        loop.add_reader(_ring_fd(self.ring), self.take)
+
+    def __del__(self):
+        if self.ring:
+            _ring_close(self.ring)
+
+    async def run(self, op):
+        self.token += 1
+        token, future = self.token, asyncio.get_running_loop().create_future()
+        _check(_ring_start(self.ring, op, token))
+        self.under_way[token] = op, future
+        _check(_ring_submit(self.ring))
+        try:
+            return _result(op, await future)
+        except asyncio.CancelledError:
+            _ring_cancel(self.ring, token)
+            raise
+
+    def take(self):
+        done = _Done()
+        while not _ring_next(self.ring, done, _AT_ONCE):
+            _, future = self.under_way.pop(done.token)
+            if not future.done():
+                future.set_result(done.result)
 
 
 class Message:
@@ -218,12 +281,16 @@ class Channel:
         op.prio, op.tag, op.duty, op.on_death = prio, tag, ACK, REDELIVER
         _finish(op)
 
-    def call(self, data, timeout=None, reply_len=_MSG_DEFAULT, on_death=FAIL):
-        room = ctypes.create_string_buffer(max(1, reply_len))
+    def _call(self, data, timeout, reply_len, on_death):
         op = self._send(data, timeout)
+        op.room = ctypes.create_string_buffer(max(1, reply_len))
         op.until, op.duty, op.on_death = SETTLED, REPLY, on_death
-        op.reply_buf, op.reply_len = ctypes.addressof(room), reply_len
-        return ctypes.string_at(room, _finish(op))
+        op.reply_buf, op.reply_len = ctypes.addressof(op.room), reply_len
+        return op
+
+    def call(self, data, timeout=None, reply_len=_MSG_DEFAULT, on_death=FAIL):
+        op = self._call(data, timeout, reply_len, on_death)
+        return ctypes.string_at(op.room, _finish(op))
 
     def _recv(self, flags, timeout, room):
         return _Op(code=_OP_RECV, flags=flags, fd=self.fileno(), len=len(room),
@@ -281,6 +348,15 @@ class Channel:
     async def asend(self, data, prio=0, tag=0):
         await self._when("add_writer", "remove_writer",
                          lambda: self.send(data, 0, prio=prio, tag=tag))
+
+    async def acall(self, data, timeout=None, reply_len=_MSG_DEFAULT, on_death=FAIL):
+        """As call(). A task that is cancelled meanwhile has left its call.
+
+        This needs io_uring: without it, it is EPERM, ENOSYS or EOPNOTSUPP.
+        """
+        op = self._call(data, timeout, reply_len, on_death)
+        calls = _Calls.of(asyncio.get_running_loop())
+        return ctypes.string_at(op.room, await calls.run(op))
 
 
 def create(name=None, cap=64, flags=0, **attributes):
