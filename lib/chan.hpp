@@ -20,6 +20,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -260,6 +261,112 @@ class endpoint
 
 	int fd_;
 };
+
+/*
+ * An operation that is written down, for select() and batch(). Endpoint and buffers
+ * are the caller's, who keeps them as long as it is used.
+ */
+class operation
+{
+      public:
+	static operation send(const endpoint &to,
+			      std::string_view data) noexcept
+	{
+		operation made;
+
+		::chan_op_send(&made.op_, to.fd(), data.data(), data.size());
+		return made;
+	}
+
+	static operation call(const endpoint &to, std::string_view data,
+			      void *reply, std::size_t reply_len) noexcept
+	{
+		operation made;
+
+		::chan_op_call(&made.op_, to.fd(), data.data(), data.size(),
+			       reply, reply_len);
+		return made;
+	}
+
+	static operation recv(const endpoint &from, void *buf,
+			      std::size_t len) noexcept
+	{
+		operation made;
+
+		::chan_op_recv(&made.op_, from.fd(), buf, len);
+		return made;
+	}
+
+	static operation ack(const message &done) noexcept
+	{
+		operation made;
+
+		::chan_op_ack(&made.op_, done.record().fd, done.record().id);
+		return made;
+	}
+
+	static operation reply(const message &to,
+			       std::string_view data) noexcept
+	{
+		operation made;
+
+		::chan_op_reply(&made.op_, to.record().fd, to.record().id,
+				data.data(), data.size());
+		return made;
+	}
+
+	/* To be changed before it runs: prio, tag, deadline and the others. */
+	::chan_op &record() noexcept
+	{
+		return op_;
+	}
+
+	/* What came of it: bytes, or 0. */
+	std::size_t result() const
+	{
+		return static_cast<std::size_t>(check(op_.result, &op_));
+	}
+
+	/* What it has received. */
+	message received() const
+	{
+		const auto address = static_cast<std::uintptr_t>(op_.buf);
+
+		result();
+		return message(op_.fd, op_,
+			       reinterpret_cast<const void *>(address));
+	}
+
+      private:
+	operation() noexcept = default;
+
+	::chan_op op_;
+};
+
+static_assert(sizeof(operation) == sizeof(::chan_op),
+	      "an array of operations is one of records");
+
+/*
+ * Exactly one of several: its number, or none if none was ready in time. What came
+ * of it, an error too, its result() tells.
+ */
+template <std::size_t N>
+std::optional<std::size_t> select(operation (&arms)[N], deadline until = {},
+				  unsigned int flags = 0)
+{
+	int ret = ::chan_select(&arms[0].record(), N, flags, until.ns());
+
+	if (ret == -EAGAIN || ret == -ETIMEDOUT)
+		return std::nullopt;
+	return static_cast<std::size_t>(check(ret));
+}
+
+/* Several in their order, until one fails: how many were done, at least one. */
+template <std::size_t N> std::size_t batch(operation (&ops)[N])
+{
+	return static_cast<std::size_t>(
+		check(::chan_batch(&ops[0].record(), N)));
+}
 
 /* A channel without a name, and an endpoint for each end. */
 struct pair {

@@ -135,3 +135,76 @@ int step_names_are_opened_and_rights_narrowed(void)
 	EXPECT(errno_of([&] { sender.send("x"); }) == EPIPE);
 	return 0;
 }
+
+int step_a_select_takes_exactly_one(void)
+{
+	chan::pair first(1), second(1);
+	char buf[2][16];
+	chan::operation arms[] = {
+		chan::operation::recv(first.receiver, buf[0], 16),
+		chan::operation::recv(second.receiver, buf[1], 16),
+	};
+
+	EXPECT(!chan::select(arms, 1ms));
+	EXPECT(!chan::select(arms, {}, CHAN_NOWAIT));
+	second.sender.send("hello");
+	EXPECT(chan::select(arms, 10s) == 1);
+	EXPECT(arms[1].received().data() == "hello");
+	EXPECT(second.receiver.stat().queued == 0);
+	/* An arm that would fail is taken, and tells why. */
+	first.sender = chan::endpoint();
+	arms[1] = chan::operation::recv(second.receiver, buf[1], 16);
+	EXPECT(chan::select(arms, 10s) == 0);
+	EXPECT(errno_of([&] { arms[0].result(); }) == ESHUTDOWN);
+	EXPECT(errno_of([&] { arms[0].received(); }) == ESHUTDOWN);
+	arms[0] = chan::operation::ack(
+		chan::message(second.receiver.fd(), arms[1].record(), buf[1]));
+	EXPECT(errno_of([&] { chan::select(arms); }) == EINVAL);
+	return 0;
+}
+
+int step_a_batch_runs_in_order(void)
+{
+	chan::pair ends(4);
+	char buf[2][16], answer[16];
+	chan::operation ops[] = {
+		chan::operation::send(ends.sender, "one"),
+		chan::operation::send(ends.sender, "two"),
+		chan::operation::recv(ends.receiver, buf[0], 16),
+		chan::operation::recv(ends.receiver, buf[1], 16),
+	};
+
+	ops[1].record().prio = 1;
+	EXPECT(chan::batch(ops) == 4);
+	EXPECT(ops[2].received().data() == "two");
+	EXPECT(ops[3].received().data() == "one");
+	/* What a server does: reply, and receive the next. */
+	std::thread server([&] {
+		chan::message m = ends.receiver.recv(buf[0], 16, 10s);
+		chan::operation loop[] = {
+			chan::operation::reply(m, "yes"),
+			chan::operation::recv(ends.receiver, buf[1], 16),
+		};
+
+		chan::batch(loop);
+		chan::operation done[] = {
+			chan::operation::ack(loop[1].received()),
+			chan::operation::ack(loop[1].received()),
+		};
+
+		chan::batch(done);
+	});
+	std::size_t n = ends.sender.call("ready", answer, 16, 10s);
+
+	ends.sender.send_until("task", CHAN_UNTIL_SETTLED, 10s);
+	server.join();
+	EXPECT(std::string_view(answer, n) == "yes");
+	EXPECT(ends.receiver.stat().unsettled == 0);
+	chan::operation call[] = {
+		chan::operation::call(ends.sender, "anybody", answer, 16),
+	};
+
+	call[0].record().deadline = CHAN_AT_ONCE;
+	EXPECT(errno_of([&] { chan::batch(call); }) == ETIMEDOUT);
+	return 0;
+}

@@ -30,6 +30,12 @@ FIXTURE_VARIANT_ADD(cpp, work_is_acknowledged_or_given_back) {
 FIXTURE_VARIANT_ADD(cpp, names_are_opened_and_rights_narrowed) {
 	.step = step_names_are_opened_and_rights_narrowed,
 };
+FIXTURE_VARIANT_ADD(cpp, a_select_takes_exactly_one) {
+	.step = step_a_select_takes_exactly_one,
+};
+FIXTURE_VARIANT_ADD(cpp, a_batch_runs_in_order) {
+	.step = step_a_batch_runs_in_order,
+};
 /* clang-format on */
 
 FIXTURE_SETUP(cpp)
