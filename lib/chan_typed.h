@@ -79,6 +79,39 @@
 #define CHAN_MEMBER(type, name)		type name;
 #define CHAN_MEMBER_TEXT(type, name)	#type " " #name ";"
 
+/*
+ * chan_hash() of a literal: the steps are the compiler's, if it optimizes, and nothing
+ * is left of them but the number.
+ */
+#if defined(__GNUC__) && defined(__OPTIMIZE__)
+#define CHAN_HASH(before, text)	chan_hash_folded(before, text, sizeof(text) - 1)
+
+#define CHAN_FOLD_1(i)							\
+	hash = (i) < len ? (hash ^ (unsigned char)text[i]) * 0x100000001b3ULL : hash;
+#define CHAN_FOLD_4(i)							\
+	CHAN_FOLD_1(i) CHAN_FOLD_1((i) + 1) CHAN_FOLD_1((i) + 2) CHAN_FOLD_1((i) + 3)
+#define CHAN_FOLD_16(i)							\
+	CHAN_FOLD_4(i) CHAN_FOLD_4((i) + 4) CHAN_FOLD_4((i) + 8) CHAN_FOLD_4((i) + 12)
+#define CHAN_FOLD_64(i)							\
+	CHAN_FOLD_16(i) CHAN_FOLD_16((i) + 16) CHAN_FOLD_16((i) + 32) CHAN_FOLD_16((i) + 48)
+
+static inline __attribute__((always_inline)) uint64_t
+chan_hash_folded(uint64_t before, const char *text, size_t len)
+{
+	uint64_t hash = before ? before : 0xcbf29ce484222325ULL;
+
+	if (len > 256)
+		return chan_hash(before, text);
+	CHAN_FOLD_64(0)
+	CHAN_FOLD_64(64)
+	CHAN_FOLD_64(128)
+	CHAN_FOLD_64(192)
+	return hash ? hash : 1;
+}
+#else
+#define CHAN_HASH(before, text)	chan_hash(before, text)
+#endif
+
 #define CHAN_TYPE(type, ...)						\
 	CHAN_TYPE_AFTER(0, type, __VA_ARGS__)
 
@@ -92,7 +125,7 @@ struct type##_chan {							\
 };									\
 static inline uint64_t type##_type(void)				\
 {									\
-	return chan_hash(before, #type "{"				\
+	return CHAN_HASH(before, #type "{"				\
 			 CHAN_MEMBERS(CHAN_MEMBER_TEXT, __VA_ARGS__) "}"); \
 }									\
 static inline int type##_take(struct type##_chan *channel, int fd)	\

@@ -154,6 +154,42 @@ TEST_F(typed, names_types_and_order_count)
 		  disk_result_type());
 }
 
+/* Texts of 255 to 257 characters: the compiler takes up to 256. */
+#define LONG_TYPE(type, last)                                                \
+	CHAN_TYPE(type, (int, a2345678901234567890123456789012345678901234), \
+		  (int, b2345678901234567890123456789012345678901234),       \
+		  (int, c2345678901234567890123456789012345678901234),       \
+		  (int, d2345678901234567890123456789012345678901234),       \
+		  (int, last))
+#define LONG_TEXT(type, last)                                         \
+	"" #type "{int a2345678901234567890123456789012345678901234;" \
+	"int b2345678901234567890123456789012345678901234;"           \
+	"int c2345678901234567890123456789012345678901234;"           \
+	"int d2345678901234567890123456789012345678901234;int " #last ";}"
+
+LONG_TYPE(l255, e23456789012345678901234567890123456789_and_more);
+LONG_TYPE(l256, e234567890123456789012345678901234567890_and_more);
+LONG_TYPE(l257, e2345678901234567890123456789012345678901_and_more);
+
+TEST_F(typed, the_compiler_comes_to_the_same_number)
+{
+	const char *const texts[] = {
+		LONG_TEXT(l255,
+			  e23456789012345678901234567890123456789_and_more),
+		LONG_TEXT(l256,
+			  e234567890123456789012345678901234567890_and_more),
+		LONG_TEXT(l257,
+			  e2345678901234567890123456789012345678901_and_more),
+	};
+
+	EXPECT_EQ(255, strlen(texts[0]));
+	EXPECT_EQ(256, strlen(texts[1]));
+	EXPECT_EQ(257, strlen(texts[2]));
+	EXPECT_EQ(LIB(chan_hash(0, texts[0])), l255_type());
+	EXPECT_EQ(LIB(chan_hash(0, texts[1])), l256_type());
+	EXPECT_EQ(LIB(chan_hash(0, texts[2])), l257_type());
+}
+
 /* The figures of FNV-1a as it is published. */
 TEST_F(typed, the_hash_is_the_one_that_everybody_has)
 {
