@@ -20,7 +20,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,21 +34,10 @@ static void must(int ret, const char *what)
 		error(1, -ret, "%s", what);
 }
 
-static void add(struct io_uring *ring, struct chan_op *op, unsigned int flags)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
-	const __u64 command[2] = { (unsigned long)op };
-
-	io_uring_prep_rw(IORING_OP_URING_CMD, sqe, op->fd, NULL, 0, 0);
-	io_uring_sqe_set_flags(sqe, flags);
-	sqe->cmd_op = CHAN_IOC_OP;
-	memcpy(sqe->cmd, command, sizeof(command));
-	op->fd = -1; /* the command has it */
-}
-
 static int work(int jobs, int results)
 {
 	const unsigned int then = IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
+	struct io_uring_sqe *sqe;
 	int own = chan_derive(jobs, CHAN_RIGHT_RECV, 0), job, ret;
 	struct chan_op recv, send, ack;
 	struct io_uring_cqe *cqe;
@@ -58,8 +46,8 @@ static int work(int jobs, int results)
 	must(own, "making an endpoint of its own");
 	must(io_uring_queue_init(8, &ring, 0), "making a ring");
 	for (;;) {
-		chan_op_recv(&recv, own, &job, sizeof(job));
-		add(&ring, &recv, 0);
+		sqe = io_uring_get_sqe(&ring);
+		chan_prep_recv(sqe, &recv, own, &job, sizeof(job), 0);
 		must(io_uring_submit_and_wait(&ring, 1), "entering the kernel");
 		must(io_uring_wait_cqe(&ring, &cqe), "waiting");
 		ret = cqe->res;
@@ -68,10 +56,12 @@ static int work(int jobs, int results)
 			return 0;
 		must(ret, "working");
 		usleep(1000); /* which is the work */
-		chan_op_send(&send, results, &job, sizeof(job));
-		add(&ring, &send, then);
-		chan_op_ack(&ack, own, recv.id);
-		add(&ring, &ack, then);
+		sqe = io_uring_get_sqe(&ring);
+		chan_prep_send(sqe, &send, results, &job, sizeof(job), 0);
+		io_uring_sqe_set_flags(sqe, then);
+		sqe = io_uring_get_sqe(&ring);
+		chan_prep_ack(sqe, &ack, own, recv.id);
+		io_uring_sqe_set_flags(sqe, then);
 	}
 }
 
