@@ -189,6 +189,7 @@ class _Calls:
             _ring_close(self.ring)
 
     async def run(self, op):
+        import asyncio
         self.token += 1
         token, future = self.token, asyncio.get_running_loop().create_future()
         _check(_ring_start(self.ring, op, token))
@@ -327,7 +328,6 @@ class Channel:
     async def _when(self, add, remove, attempt):
         """Tries until it need not wait; the loop waits in between."""
         import asyncio  # not by all: it takes 30 times as long as the rest
-
         loop = asyncio.get_running_loop()
         while True:
             try:
@@ -354,6 +354,7 @@ class Channel:
 
         This needs io_uring: without it, it is EPERM, ENOSYS or EOPNOTSUPP.
         """
+        import asyncio
         op = self._call(data, timeout, reply_len, on_death)
         calls = _Calls.of(asyncio.get_running_loop())
         return ctypes.string_at(op.room, await calls.run(op))
