@@ -10,7 +10,6 @@
 #include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/fs_struct.h>
-#include <linux/kconfig.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -21,6 +20,7 @@
 #include "compat.h"
 #include "device.h"
 #include "endpoint.h"
+#include "feature.h"
 #include "file.h"
 #include "hangup.h"
 #include "ioctl.h"
@@ -31,8 +31,6 @@
 #define RIGHTS_ALL (CHAN_RIGHT_SEND | CHAN_RIGHT_RECV | CHAN_RIGHT_ADMIN)
 #define CREATE_FLAGS \
 	(CHAN_HANGUP | CHAN_EPHEMERAL | CHAN_WORKQUEUE | CHAN_FIXED)
-
-#define FEATURE_URING (IS_ENABLED(CONFIG_IO_URING) ? CHAN_FEATURE_URING : 0)
 
 /* An ioctl number without the size of its record, which may vary. */
 #define IOC_BARE(cmd) ((cmd) & ~IOCSIZE_MASK)
@@ -63,8 +61,7 @@ static long query(const struct chan_record *rec)
 	q = (struct chan_query){
 		.abi = CHAN_ABI_VERSION,
 		.max_parked = limits.max_parked,
-		.features = CHAN_FEATURE_OP | CHAN_FEATURE_BATCH |
-			    CHAN_FEATURE_SELECT | FEATURE_URING,
+		.features = chan_features(),
 		.max_channels = limits.max_channels,
 		.user_channels = limits.user_channels,
 		.user_bytes = limits.user_bytes,
@@ -385,11 +382,27 @@ long chan_ioctl_control(struct file *file, unsigned int cmd, unsigned long arg)
 	}
 }
 
+static bool is_newer(unsigned int cmd)
+{
+	switch (IOC_BARE(cmd)) {
+	case IOC_BARE(CHAN_IOC_OP):
+		return chan_feature_lacks(CHAN_FEATURE_OP);
+	case IOC_BARE(CHAN_IOC_BATCH):
+		return chan_feature_lacks(CHAN_FEATURE_BATCH);
+	case IOC_BARE(CHAN_IOC_SELECT):
+		return chan_feature_lacks(CHAN_FEATURE_SELECT);
+	default:
+		return false;
+	}
+}
+
 long chan_ioctl_endpoint(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct chan_endpoint *endpoint = file->private_data;
 	const struct chan_record rec = record_of(cmd, arg);
 
+	if (is_newer(cmd))
+		return -ENOTTY;
 	switch (IOC_BARE(cmd)) {
 	case IOC_BARE(CHAN_IOC_OP):
 		return op(endpoint, &rec);

@@ -17,6 +17,7 @@
 
 #include "compat.h"
 #include "endpoint.h"
+#include "feature.h"
 #include "op.h"
 #include "pending.h"
 #include "record.h"
@@ -179,7 +180,8 @@ int chan_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 		return 0;
 	}
 	/* A ring that polls for completions would never see one that waits. */
-	if (chan_compat_uring_polls(cmd))
+	if (chan_compat_uring_polls(cmd) ||
+	    chan_feature_lacks(CHAN_FEATURE_URING))
 		return -EOPNOTSUPP;
 	err = read_entry(cmd);
 	if (err)

@@ -91,6 +91,19 @@ static inline void make_work(struct chan_op *op)
 	op->on_death = CHAN_ON_DEATH_REDELIVER;
 }
 
+/*
+ * Why the kernel does not know an ioctl of that feature: it is -EOPNOTSUPP if the
+ * module is too old, otherwise @err. What the others pay for is an ioctl that works.
+ */
+static inline int why_unknown(int fd, __u64 feature, int err)
+{
+	struct chan_query query;
+
+	if (chan_query(fd, &query) || query.features & feature)
+		return err;
+	return -EOPNOTSUPP;
+}
+
 /* The result; @op is left to be run again. */
 static inline int run(int fd, struct chan_op *op)
 {
@@ -99,27 +112,22 @@ static inline int run(int fd, struct chan_op *op)
 	op->fd = -1;
 	ret = kernel(fd, CHAN_IOC_OP, op);
 	op->fd = fd;
+	if (__builtin_expect(ret == -ENOTTY, 0))
+		return why_unknown(fd, CHAN_FEATURE_OP, ret);
 	return ret ? ret : op->result;
 }
 
-/*
- * On the endpoint of the first record. An ioctl that the kernel does not know is
- * asked about only then: what the others pay for is the one that works.
- */
+/* On the endpoint of the first record. */
 static inline int run_several(unsigned long request, __u64 feature,
 			      struct chan_batch *batch)
 {
 	const struct chan_op *first = (void *)(uintptr_t)batch->ops;
-	struct chan_query query;
 	int ret;
 
 	if (!batch->nr)
 		return -EINVAL;
 	ret = kernel(first->fd, request, batch);
-	if (ret != -ENOTTY)
-		return ret;
-	ret = chan_query(first->fd, &query);
-	return ret || (query.features & feature) ? -EINVAL : -EOPNOTSUPP;
+	return ret == -ENOTTY ? why_unknown(first->fd, feature, -EINVAL) : ret;
 }
 
 /* A channel with room for so many empty messages, and paid for no more than that. */
