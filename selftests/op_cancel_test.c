@@ -1014,7 +1014,7 @@ static void race_run(struct __test_metadata *_metadata, int control, __u32 cap,
 	receive.fd = race.ends.receiver;
 	ASSERT_EQ(0, call_start(&receive));
 	race.unit = race_unit(&race);
-	race.end = now() + seconds_each() / 3.0;
+	race.end = now() + seconds_each() / 6.0;
 	ASSERT_EQ(0, call_start(&cancel));
 	ASSERT_EQ(0, call_start(&send));
 	ASSERT_EQ(0, finish(&send));
