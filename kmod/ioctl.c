@@ -32,9 +32,6 @@
 #define CREATE_FLAGS \
 	(CHAN_HANGUP | CHAN_EPHEMERAL | CHAN_WORKQUEUE | CHAN_FIXED)
 
-/* An ioctl number without the size of its record, which may vary. */
-#define IOC_BARE(cmd) ((cmd) & ~IOCSIZE_MASK)
-
 static int name_in(u64 address, char *name)
 {
 	long len;
@@ -370,12 +367,12 @@ long chan_ioctl_control(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	const struct chan_record rec = record_of(cmd, arg);
 
-	switch (IOC_BARE(cmd)) {
-	case IOC_BARE(CHAN_IOC_QUERY):
+	switch (CHAN_IOC_BARE(cmd)) {
+	case CHAN_IOC_BARE(CHAN_IOC_QUERY):
 		return query(&rec);
-	case IOC_BARE(CHAN_IOC_CREATE):
+	case CHAN_IOC_BARE(CHAN_IOC_CREATE):
 		return create(&rec);
-	case IOC_BARE(CHAN_IOC_REMOVE):
+	case CHAN_IOC_BARE(CHAN_IOC_REMOVE):
 		return remove(&rec);
 	default:
 		return -ENOTTY;
@@ -384,12 +381,12 @@ long chan_ioctl_control(struct file *file, unsigned int cmd, unsigned long arg)
 
 static bool is_newer(unsigned int cmd)
 {
-	switch (IOC_BARE(cmd)) {
-	case IOC_BARE(CHAN_IOC_OP):
+	switch (CHAN_IOC_BARE(cmd)) {
+	case CHAN_IOC_BARE(CHAN_IOC_OP):
 		return chan_feature_lacks(CHAN_FEATURE_OP);
-	case IOC_BARE(CHAN_IOC_BATCH):
+	case CHAN_IOC_BARE(CHAN_IOC_BATCH):
 		return chan_feature_lacks(CHAN_FEATURE_BATCH);
-	case IOC_BARE(CHAN_IOC_SELECT):
+	case CHAN_IOC_BARE(CHAN_IOC_SELECT):
 		return chan_feature_lacks(CHAN_FEATURE_SELECT);
 	default:
 		return false;
@@ -403,18 +400,18 @@ long chan_ioctl_endpoint(struct file *file, unsigned int cmd, unsigned long arg)
 
 	if (is_newer(cmd))
 		return -ENOTTY;
-	switch (IOC_BARE(cmd)) {
-	case IOC_BARE(CHAN_IOC_OP):
+	switch (CHAN_IOC_BARE(cmd)) {
+	case CHAN_IOC_BARE(CHAN_IOC_OP):
 		return op(endpoint, &rec);
-	case IOC_BARE(CHAN_IOC_BATCH):
+	case CHAN_IOC_BARE(CHAN_IOC_BATCH):
 		return batch(file, &rec, false);
-	case IOC_BARE(CHAN_IOC_SELECT):
+	case CHAN_IOC_BARE(CHAN_IOC_SELECT):
 		return batch(file, &rec, true);
-	case IOC_BARE(CHAN_IOC_QUERY):
+	case CHAN_IOC_BARE(CHAN_IOC_QUERY):
 		return query(&rec);
-	case IOC_BARE(CHAN_IOC_DERIVE):
+	case CHAN_IOC_BARE(CHAN_IOC_DERIVE):
 		return derive(file, &rec);
-	case IOC_BARE(CHAN_IOC_STAT):
+	case CHAN_IOC_BARE(CHAN_IOC_STAT):
 		return stat(endpoint->channel, &rec);
 	case CHAN_IOC_SHUTDOWN:
 		return shutdown(endpoint);

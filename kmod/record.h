@@ -7,6 +7,7 @@
 
 #include <linux/compiler.h>
 #include <linux/errno.h>
+#include <linux/ioctl.h>
 #include <linux/stddef.h>
 #include <linux/types.h>
 #include <linux/uaccess.h>
@@ -22,6 +23,12 @@ struct chan_record {
 	void __user *uptr;
 	size_t usize;
 };
+
+/**
+ * CHAN_IOC_BARE() - an ioctl number without the size of its record, which may vary
+ * @cmd: with it
+ */
+#define CHAN_IOC_BARE(cmd) ((cmd) & ~IOCSIZE_MASK)
 
 /**
  * CHAN_RECORD_V1() - the size that a record has at least

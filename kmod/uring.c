@@ -23,9 +23,6 @@
 #include "record.h"
 #include "uring.h"
 
-/* An ioctl number without the size of its record, which may vary. */
-#define IOC_BARE(cmd) ((cmd) & ~IOCSIZE_MASK)
-
 /**
  * struct entry - the bytes of a command in its submission queue entry
  * @record: the address of its struct chan_op
@@ -61,7 +58,7 @@ static int read_entry(struct io_uring_cmd *cmd)
 	record = READ_ONCE(entry->record);
 	spare = READ_ONCE(entry->spare);
 
-	if (IOC_BARE(cmd->cmd_op) != IOC_BARE(CHAN_IOC_OP))
+	if (CHAN_IOC_BARE(cmd->cmd_op) != CHAN_IOC_BARE(CHAN_IOC_OP))
 		return -EOPNOTSUPP;
 	if (spare || cmd->flags & IORING_URING_CMD_MASK)
 		return -EINVAL;
