@@ -132,12 +132,9 @@ static const struct option_of options[] = {
 static void add_look(struct libscols_table *table, const struct look *look,
 		     bool is_well, const char *found)
 {
-	const char *well = is_well ? "yes" : "no";
-
-	if (json)
-		well = is_well ? "1" : "0";
-	table_add(table, (const char *[]){ look->what, well, found,
-					   is_well ? NULL : look->mend });
+	table_add(table,
+		  (const char *[]){ look->what, table_truth(is_well, json),
+				    found, is_well ? NULL : look->mend });
 }
 
 /* Each is a row; whether all is well that has to be. */

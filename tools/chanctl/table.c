@@ -51,6 +51,13 @@ void table_name_bits(char *value, uint64_t bits, const char *const *names,
 	}
 }
 
+const char *table_truth(bool truth, bool json)
+{
+	if (json)
+		return truth ? "1" : "0";
+	return truth ? "yes" : "no";
+}
+
 void table_add(struct libscols_table *table, const char *const *values)
 {
 	struct libscols_line *line = scols_table_new_line(table, NULL);

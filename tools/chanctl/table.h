@@ -31,6 +31,9 @@ struct libscols_table *table_new(const char *name, const struct column *columns,
 void table_name_bits(char *value, uint64_t bits, const char *const *names,
 		     size_t nr, const char *between);
 
+/* The value of a KIND_BOOLEAN, of a table that is printed so. */
+const char *table_truth(bool truth, bool json);
+
 /* A row with a value for each column, of which NULL is none. */
 void table_add(struct libscols_table *table, const char *const *values);
 

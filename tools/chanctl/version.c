@@ -68,15 +68,11 @@ static void print_parts(const struct part parts[PARTS], bool json)
 	struct libscols_table *table =
 		table_new("parts", columns, NR(columns), json);
 
-	for (const struct part *part = parts; part < parts + PARTS; part++) {
-		const char *behind = part->is_behind ? "yes" : "no";
-
-		if (json)
-			behind = part->is_behind ? "1" : "0";
-		table_add(table, (const char *[]){ part->name, part->version,
-						   part->abi, part->features,
-						   behind });
-	}
+	for (const struct part *part = parts; part < parts + PARTS; part++)
+		table_add(table, (const char *[]){
+					 part->name, part->version, part->abi,
+					 part->features,
+					 table_truth(part->is_behind, json) });
 	table_print(table);
 }
 
