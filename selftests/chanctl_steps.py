@@ -1,29 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the tests of chanctl have in common: how they run it, what they may expect of
-any verb, and how tests run one after the other. They are beside this file."""
+"""What the tests of chanctl have in common: how they run it, and what they may expect of
+any verb. They are beside this file."""
 import fcntl
 import os
 import re
 import select
-import signal
 import struct
 import subprocess
-import sys
 import time
-import traceback
+
+import tap
+from tap import Failure, check
 
 BUDGET = 60  # seconds for each test
 NAME = "t-chanctl"
 SENTENCE = re.compile(rb"chanctl: [^\n]*[;,] [^\n]*\.\n")
-
-
-class Failure(Exception):
-    pass
-
-
-def check(want, got):
-    if want != got:
-        raise Failure(f"{got!r}, not {want!r}")
 
 
 def check_in(part, whole):
@@ -138,39 +129,23 @@ def test(*options):
 plain, work, nothing = test(), test("--workqueue"), test(None)
 
 
-def late(*_):
-    raise Failure(f"not done after {BUDGET} s")
-
-
 def remove():
     for name in NAME, NAME + "2":
         if os.path.exists(f"/sys/class/chan/{name}"):
             run("rm", name)
 
 
-def passes(body, options):
-    signal.alarm(BUDGET)
-    try:
-        if options != (None,):
-            good("create", NAME, *options)
-        body()
-        return True
-    except Exception:
-        for line in traceback.format_exc().splitlines():
-            print("#", line)
-        return False
-    finally:
-        signal.alarm(0)
-        remove()
+def on_channel(body, options):
+    def run_body():
+        try:
+            if options != (None,):
+                good("create", NAME, *options)
+            body()
+        finally:
+            remove()
+    return run_body
 
 
 def run_tests(group):
-    """Runs all tests, and ends."""
-    signal.signal(signal.SIGALRM, late)
-    print(f"TAP version 13\n1..{len(tests)}")
-    failed = 0
-    for number, (body, options) in enumerate(tests, 1):
-        good_one = passes(body, options)
-        failed += not good_one
-        print("ok" if good_one else "not ok", number, f"{group}.{body.__name__}", flush=True)
-    sys.exit(failed > 0)
+    tap.run_tests([(f"{group}.{body.__name__}", on_channel(body, options))
+                   for body, options in tests], BUDGET)

@@ -17,23 +17,14 @@ import select
 import signal
 import sys
 import threading
-import traceback
 
 sys.path.insert(0, os.getcwd())
 import chan
+from tap import Failure, check, run_tests
 
 BUDGET = 10  # seconds for each test
 NAME = "t-lib-python"
 tests = []
-
-
-class Failure(Exception):
-    pass
-
-
-def check(want, got):
-    if want != got:
-        raise Failure(f"{got!r}, not {want!r}")
 
 
 def check_error(number, call, *args, **kwargs):
@@ -353,29 +344,5 @@ def the_library_and_the_module_tell_who_they_are():
     check((1, 65536), (chan.query()["abi"], chan.query()["cap_max"]))
 
 
-def late(*_):
-    raise Failure(f"not done after {BUDGET} s")
-
-
-def run(body):
-    signal.alarm(BUDGET)
-    try:
-        body()
-        return True
-    except Exception:
-        for line in traceback.format_exc().splitlines():
-            print("#", line)
-        return False
-    finally:
-        signal.alarm(0)
-
-
-signal.signal(signal.SIGALRM, late)
-print(f"TAP version 13\n1..{len(tests)}")
-failed = 0
-for number, body in enumerate(tests, 1):
-    good = run(body)
-    failed += not good
-    print("ok" if good else "not ok", number, f"python.{body.__name__}", flush=True)
-sys.exit(failed > 0)
+run_tests([(f"python.{body.__name__}", body) for body in tests], BUDGET)
 END

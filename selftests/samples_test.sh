@@ -22,17 +22,11 @@ BUDGET = 200  # seconds for each sample, on the slowest kernel
 PROMISE = re.compile(r'^(?: \* )?It prints\n.*?\n((?:(?: \*\t|    ).*\n)+)', re.M)
 TIME = re.compile(r"\b[0-9.e-]+ s\b")
 
+sys.path.insert(0, os.getcwd())
+from tap import Failure, check, run_tests
+
 os.chdir("samples")
 os.environ["PYTHONPATH"] = ".."
-
-
-class Failure(Exception):
-    pass
-
-
-def check(want, got, what):
-    if want != got:
-        raise Failure(f"{what}: {got!r}, not {want!r}")
 
 
 def promised(source):
@@ -78,23 +72,13 @@ def counts_words(source):
     check(wanted, "".join(printed(source).splitlines(True)[:-1]), "counts")
 
 
-def run(body, source):
-    try:
-        body(source)
-        return True
-    except (Failure, OSError, subprocess.TimeoutExpired) as e:
-        print("#", e)
-        return False
+def of_sample(body, source):
+    return f"samples.{source}.{body.__name__}", lambda: body(source)
 
 
 sources = sorted(name for name in os.listdir() if name.endswith((".c", ".cpp", ".py")))
-tests = [(keeps_its_promise, source) for source in sources]
-tests += [(counts_words, source) for source in sources if source.startswith("word_count")]
-print(f"TAP version 13\n1..{len(tests)}")
-failed = 0
-for number, (body, source) in enumerate(tests, 1):
-    good = run(body, source)
-    failed += not good
-    print("ok" if good else "not ok", number, f"samples.{source}.{body.__name__}", flush=True)
-sys.exit(failed > 0)
+tests = [of_sample(keeps_its_promise, source) for source in sources]
+tests += [of_sample(counts_words, source) for source in sources
+          if source.startswith("word_count")]
+run_tests(tests, BUDGET)
 END

@@ -18,13 +18,14 @@ import errno
 import fcntl
 import os
 import selectors
-import signal
 import socket
 import stat
 import struct
 import subprocess
 import sys
-import traceback
+
+sys.path.insert(0, os.getcwd())
+from tap import Failure, check, run_tests
 
 BUDGET = 10  # seconds for each test
 NAME = "t-python"
@@ -34,15 +35,6 @@ REMOVE = 3 << 30 | 8 << 16 | 0xD5 << 8 | 2
 DERIVE = 3 << 30 | 16 << 16 | 0xD5 << 8 | 3
 HANGUP = 1
 SEND, RECV, ADMIN = 1, 2, 4
-
-
-class Failure(Exception):
-    pass
-
-
-def check(want, got):
-    if want != got:
-        raise Failure(f"{got!r}, not {want!r}")
 
 
 def check_error(number, call, *args):
@@ -395,32 +387,13 @@ def socket_send_fds_hands_them_over(e):
     check(b"", os.read(e.reader, 100))
 
 
-def late(*_):
-    raise Failure(f"not done after {BUDGET} s")
-
-
-def run(body, kind):
-    signal.alarm(BUDGET)
-    try:
+def between_ends(body, kind):
+    def test():
         with Ends(kind) as e:
             body(e)
-        return True
-    except Exception:
-        for line in traceback.format_exc().splitlines():
-            print("#", line)
-        return False
-    finally:
-        signal.alarm(0)
+    return f"python.{kind}.{body.__name__}", test
 
 
-signal.signal(signal.SIGALRM, late)
 remove()
-print(f"TAP version 13\n1..{len(tests)}")
-failed = 0
-for number, (body, kind) in enumerate(tests, 1):
-    good = run(body, kind)
-    failed += not good
-    print("ok" if good else "not ok", number, f"python.{kind}.{body.__name__}",
-          flush=True)
-sys.exit(failed > 0)
+run_tests([between_ends(body, kind) for body, kind in tests], BUDGET)
 END
