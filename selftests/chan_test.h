@@ -524,6 +524,15 @@ static inline long at_least(long nr)
 	return least > 0 ? least : 1;
 }
 
+/*
+ * Is there more to do in a test that takes until then? On a slow kernel that may be
+ * before it has seen what it is about.
+ */
+static inline bool storm_goes_on(double end, bool seen)
+{
+	return now() < (seen ? end : end + BUDGET);
+}
+
 /* Of the random numbers of one who takes part; with SEED the same once more. */
 static inline unsigned int seed_of(int nr)
 {

@@ -1109,7 +1109,7 @@ TEST_F_TIMEOUT(death, storm_of_kills_loses_no_task, STORM_TIMEOUT(1))
 		ASSERT_EQ(0, pthread_create(&tasks[i].thread, NULL, tasks_run,
 					    &tasks[i]));
 	}
-	for (; now() < end; kills++) {
+	for (; storm_goes_on(end, kills); kills++) {
 		pid_t *pid = &pids[kills % WORKERS];
 
 		ASSERT_EQ(0, child_kill(*pid));

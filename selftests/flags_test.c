@@ -228,7 +228,7 @@ TEST_F_TIMEOUT(once, a_changing_record_is_read_once, STORM_TIMEOUT(1))
 	int fd, wrong = 0;
 
 	ASSERT_EQ(0, pthread_create(&thread, NULL, changer, &race));
-	while (now() < end && !wrong) {
+	while (storm_goes_on(end, good && bad) && !wrong) {
 		fd = create_with(self->control, &race.record);
 		if (fd == -EINVAL) {
 			bad++;
