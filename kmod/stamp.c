@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uidgid.h>
+#include <linux/user_namespace.h>
 
 #include <linux/chan.h>
 
@@ -53,10 +54,23 @@ static pid_t visible_pid(struct pid *pid)
 	return pid_nr_ns(pid, task_active_pid_ns(current));
 }
 
+/* The first namespace shows what there is; to look up that takes as long as a copy. */
+static void show_user(const struct chan_stamp *stamp, struct chan_op *op)
+{
+	struct user_namespace *seen_from = current_user_ns();
+
+	if (likely(seen_from == &init_user_ns)) {
+		op->uid = __kuid_val(stamp->euid);
+		op->gid = __kgid_val(stamp->egid);
+	} else {
+		op->uid = from_kuid_munged(seen_from, stamp->euid);
+		op->gid = from_kgid_munged(seen_from, stamp->egid);
+	}
+}
+
 void chan_stamp_show(const struct chan_stamp *stamp, struct chan_op *op)
 {
-	op->uid = from_kuid_munged(current_user_ns(), stamp->euid);
-	op->gid = from_kgid_munged(current_user_ns(), stamp->egid);
+	show_user(stamp, op);
 	op->pid = visible_pid(stamp->pid);
 	op->badge = stamp->badge;
 }
