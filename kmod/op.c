@@ -45,6 +45,9 @@ static __always_inline int check_send(const struct chan_op *op, bool rendezvous)
 
 	if (op->flags & ~CHAN_NOWAIT || op->prio > CHAN_PRIO_MAX)
 		return -EINVAL;
+	/* The most frequent style, and right for every channel. */
+	if (!op->until && !op->duty && !op->on_death)
+		return 0;
 	if (op->flags & CHAN_NOWAIT && !may_nowait)
 		return -EINVAL;
 	return is_style(op, rendezvous) ? 0 : -EINVAL;
