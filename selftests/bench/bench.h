@@ -50,7 +50,7 @@ void serve_uring(const struct lane *there, const struct lane *back);
 uint64_t calls_uring(const struct lane *there, const struct lane *back,
 		     unsigned int rounds);
 
-/* @nr sends, at most BATCH, in one entry. */
-void send_many_uring(int fd, unsigned int nr);
+/* @nr sends, BATCH in an entry. */
+uint64_t send_many_uring(int fd, unsigned int nr);
 
 #endif /* BENCH_H */
