@@ -36,7 +36,12 @@ static void construct(void *object)
 
 int chan_pending_init(void)
 {
-	struct kmem_cache_args args = { .ctor = construct };
+	/* A record of another size than this kernel's is written from there. */
+	struct kmem_cache_args args = {
+		.ctor = construct,
+		.useroffset = offsetof(struct chan_pending, call.op),
+		.usersize = sizeof(struct chan_op),
+	};
 
 	pendings = kmem_cache_create("chan_pending",
 				     sizeof(struct chan_pending), &args,

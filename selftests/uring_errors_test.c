@@ -64,6 +64,25 @@ TEST_F(kind, size_of_the_record_is_in_the_number)
 	}
 }
 
+/* By a newer program; the command is told after it has waited. */
+TEST_F(kind, longer_record_is_told_when_it_is_over)
+{
+	struct {
+		struct chan_op op;
+		char tail[32];
+	} r = { .op = op_recv(self->in, MSG_MAX) };
+	struct io_uring_sqe *sqe;
+
+	r.op.deadline = in_ms(10);
+	sqe = add_command(&self->ring, self->ends.receiver, &r.op);
+	sqe->cmd_op = _IOC(_IOC_READ | _IOC_WRITE, _IOC_TYPE(CHAN_IOC_OP),
+			   _IOC_NR(CHAN_IOC_OP), sizeof(r));
+	ASSERT_LE(0, io_uring_submit(&self->ring));
+	EXPECT_EQ(-ETIMEDOUT, completes(&self->ring, &r.op));
+	EXPECT_EQ(-ETIMEDOUT, r.op.result);
+	EXPECT_EQ(0, nothing_is_left(self->ends.admin));
+}
+
 TEST_F(kind, record_longer_than_its_memory_cannot_be_read)
 {
 	char *hole = page_edge(PROT_NONE);
