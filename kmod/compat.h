@@ -29,6 +29,10 @@ hrtimer_setup(struct hrtimer *timer,
 }
 #endif
 
+/* A command of io_uring may have many completions. */
+#define CHAN_COMPAT_URING_MULTISHOT \
+	(KERNEL_VERSION(7, 2, 0) <= LINUX_VERSION_CODE)
+
 /*
  * Commands of io_uring, for the file that includes its header before this one;
  * that header tells by itself what it has.
@@ -71,6 +75,129 @@ hrtimer_setup(struct hrtimer *timer,
 /* 6.12 refuses them by itself. */
 #define chan_compat_uring_polls(cmd) \
 	(cmd_to_io_kiocb(cmd)->ctx->flags & IORING_SETUP_IOPOLL)
+
+/*
+ * Those of a command with many completions.
+ *
+ * chan_compat_uring_select() says where its next buffer is, and how long; NULL: there
+ * is none. Each is posted or unselected before the next is selected, and before
+ * the lock of the ring is dropped.
+ *
+ * chan_compat_uring_post() is false if there is no room for a completion. The
+ * buffer is used up all the same: then chan_compat_uring_done_unposted() makes it
+ * the last one, for which room is made. It is completed when the lock of the ring is
+ * dropped; until then it can be said that it has a buffer.
+ */
+#if CHAN_COMPAT_URING_MULTISHOT
+/**
+ * struct chan_compat_uring_buffer - one that is selected
+ * @selected: what io_uring knows of it
+ */
+struct chan_compat_uring_buffer {
+	struct io_br_sel selected;
+};
+
+static inline bool chan_compat_uring_is_multishot(struct io_uring_cmd *cmd)
+{
+	return (cmd->flags & IORING_URING_CMD_MASK) ==
+	       IORING_URING_CMD_MULTISHOT;
+}
+
+static inline bool chan_compat_uring_is_silent(struct io_uring_cmd *cmd)
+{
+	return cmd_to_io_kiocb(cmd)->flags & REQ_F_CQE_SKIP;
+}
+
+static inline void __user *
+chan_compat_uring_select(struct io_uring_cmd *cmd, u16 group, size_t *len,
+			 struct chan_compat_uring_buffer *buffer,
+			 unsigned int issue_flags)
+{
+	*len = 0;
+	buffer->selected =
+		io_uring_cmd_buffer_select(cmd, group, len, issue_flags);
+	if (IS_ERR_VALUE(buffer->selected.val))
+		return NULL;
+	return buffer->selected.addr;
+}
+
+static inline void
+chan_compat_uring_unselect(struct io_uring_cmd *cmd,
+			   struct chan_compat_uring_buffer *buffer,
+			   unsigned int issue_flags)
+{
+	buffer->selected.val = 0;
+	io_uring_mshot_cmd_post_cqe(cmd, &buffer->selected, issue_flags);
+}
+
+static inline bool
+chan_compat_uring_post(struct io_uring_cmd *cmd, int result,
+		       struct chan_compat_uring_buffer *buffer,
+		       unsigned int issue_flags)
+{
+	buffer->selected.val = result;
+	return !io_uring_mshot_cmd_post_cqe(cmd, &buffer->selected,
+					    issue_flags);
+}
+
+static inline void chan_compat_uring_done_unposted(struct io_uring_cmd *cmd,
+						   int result,
+						   unsigned int issue_flags)
+{
+	struct io_kiocb *request = cmd_to_io_kiocb(cmd);
+	u32 flags = request->cqe.flags;
+
+	io_uring_cmd_done(cmd, result, issue_flags);
+	if (issue_flags & IO_URING_F_COMPLETE_DEFER)
+		request->cqe.flags = flags;
+}
+#else
+/**
+ * struct chan_compat_uring_buffer - there is none
+ */
+struct chan_compat_uring_buffer {
+};
+
+static inline bool chan_compat_uring_is_multishot(struct io_uring_cmd *cmd)
+{
+	return false;
+}
+
+static inline bool chan_compat_uring_is_silent(struct io_uring_cmd *cmd)
+{
+	return false;
+}
+
+static inline void __user *
+chan_compat_uring_select(struct io_uring_cmd *cmd, u16 group, size_t *len,
+			 struct chan_compat_uring_buffer *buffer,
+			 unsigned int issue_flags)
+{
+	return NULL;
+}
+
+static inline void
+chan_compat_uring_unselect(struct io_uring_cmd *cmd,
+			   struct chan_compat_uring_buffer *buffer,
+			   unsigned int issue_flags)
+{
+}
+
+static inline bool
+chan_compat_uring_post(struct io_uring_cmd *cmd, int result,
+		       struct chan_compat_uring_buffer *buffer,
+		       unsigned int issue_flags)
+{
+	return false;
+}
+
+static inline void chan_compat_uring_done_unposted(struct io_uring_cmd *cmd,
+						   int result,
+						   unsigned int issue_flags)
+{
+	chan_compat_uring_done(cmd, result, issue_flags);
+}
+#endif /* CHAN_COMPAT_URING_MULTISHOT */
 
 #endif /* _LINUX_IO_URING_CMD_H */
 

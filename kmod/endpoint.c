@@ -31,6 +31,7 @@ struct chan_endpoint *chan_endpoint_create(struct chan_channel *channel,
 	INIT_LIST_HEAD(&endpoint->sent);
 	endpoint->owed = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&endpoint->waiting);
+	INIT_LIST_HEAD(&endpoint->series);
 	chan_hangup_join(channel, rights);
 	return endpoint;
 }

@@ -27,6 +27,7 @@ struct chan_pending;
  * @sent: messages whose outcome is waited or asked for, by chan_message.sent
  * @owed: duties it has received, by chan_message.owed, in the order of tokens
  * @waiting: its receivers that wait with a tag, by chan_waiter.mine
+ * @series: its receivers that start over after each message, by chan_series.mine
  * @nr_kept: messages in @sent that nobody waits for now
  * @kept_bytes: the lengths of those of them that are SETTLED
  * @returnable: messages in @owed that may come back
@@ -46,6 +47,7 @@ struct chan_endpoint {
 	struct list_head sent;
 	struct rb_root_cached owed;
 	struct list_head waiting;
+	struct list_head series;
 	unsigned int nr_kept;
 	u64 kept_bytes;
 	unsigned int returnable;

@@ -9,12 +9,21 @@
 #include <linux/kconfig.h>
 #include <linux/types.h>
 
+#include "compat.h"
+
+/**
+ * CHAN_FEATURES_URING - those of a kernel with io_uring
+ */
+#define CHAN_FEATURES_URING   \
+	(CHAN_FEATURE_URING | \
+	 (CHAN_COMPAT_URING_MULTISHOT ? CHAN_FEATURE_URING_MULTISHOT : 0))
+
 /**
  * CHAN_FEATURES - all that there is, on this kernel
  */
 #define CHAN_FEATURES                                                 \
 	(CHAN_FEATURE_OP | CHAN_FEATURE_BATCH | CHAN_FEATURE_SELECT | \
-	 (IS_ENABLED(CONFIG_IO_URING) ? CHAN_FEATURE_URING : 0))
+	 (IS_ENABLED(CONFIG_IO_URING) ? CHAN_FEATURES_URING : 0))
 
 #ifdef CONFIG_FAULT_INJECTION
 /**

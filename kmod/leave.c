@@ -12,6 +12,7 @@
 #include "flow.h"
 #include "leave.h"
 #include "outcome.h"
+#include "series.h"
 
 static u8 leave(struct chan_channel *channel, struct chan_message *message,
 		struct chan_message **back)
@@ -118,8 +119,9 @@ int chan_leave_cancel_tag(struct chan_endpoint *endpoint, u64 tag,
 			  struct list_head *over)
 {
 	struct chan_message *message, *next;
-	int nr = cancel_waiting(endpoint, tag);
+	int nr = chan_series_cancel(endpoint, tag);
 
+	nr += cancel_waiting(endpoint, tag);
 	lockdep_assert_held(&endpoint->channel->lock);
 	list_for_each_entry_safe(message, next, &endpoint->sent, sent) {
 		if (message->terms.tag == tag &&

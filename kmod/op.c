@@ -151,6 +151,17 @@ static __always_inline int permit(const struct chan_endpoint *endpoint,
 	return 0;
 }
 
+/* Where the messages go is not the record's to say. */
+int chan_op_permit_series(const struct chan_endpoint *endpoint,
+			  const struct chan_op *op)
+{
+	if (op->code != CHAN_OP_RECV || op->flags & ~CHAN_AUTOACK)
+		return -EINVAL;
+	if (op->buf || op->len)
+		return -EINVAL;
+	return chan_endpoint_has(endpoint, CHAN_RIGHT_RECV) ? 0 : -EBADF;
+}
+
 static __always_inline int run_permitted(struct chan_endpoint *endpoint,
 					 struct chan_call *call)
 {

@@ -105,6 +105,16 @@ static inline int chan_op_check_arm(const struct chan_op *op, bool rendezvous)
 }
 
 /**
+ * chan_op_permit_series() - can it be received one message after the other?
+ * @endpoint: on which
+ * @op: as it was read
+ *
+ * Return: 0, -EINVAL or -EBADF.
+ */
+int chan_op_permit_series(const struct chan_endpoint *endpoint,
+			  const struct chan_op *op);
+
+/**
  * chan_op_run_at_once() - chan_op_run(), as far as that needs no waiting
  * @endpoint: on which
  * @call: as it was read; it is told, unless it has to wait

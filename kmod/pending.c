@@ -128,6 +128,7 @@ static struct chan_pending *make(struct chan_endpoint *endpoint,
 	}
 	pending->call = *call;
 	pending->endpoint = endpoint;
+	pending->series = NULL;
 	pending->canceled = false;
 	return pending;
 }
@@ -169,11 +170,40 @@ struct chan_pending *chan_pending_create(struct chan_endpoint *endpoint,
 	return ERR_PTR(err);
 }
 
+void chan_pending_make_series(struct chan_pending *pending,
+			      struct chan_series *series)
+{
+	struct chan_receiving *receiving = &pending->receiving;
+
+	chan_series_begin(series, pending->endpoint, &pending->call,
+			  &pending->waiter);
+	pending->series = series;
+	receiving->call = &series->call;
+	/* Room is looked for when the message is there. */
+	receiving->want.room = CHAN_MSG_MAX;
+}
+
+/* True if CHAN_OP_CANCEL has counted it. */
+static bool end_series(struct chan_pending *pending)
+{
+	struct chan_series *series = pending->series;
+
+	return series && chan_series_end(series, pending->endpoint);
+}
+
 void chan_pending_destroy(struct chan_pending *pending)
 {
+	end_series(pending);
 	if (receives(pending))
 		chan_receive_discard(&pending->receiving);
 	release(pending);
+}
+
+static int try_to_receive(struct chan_pending *pending)
+{
+	if (unlikely(pending->series) && pending->series->canceled)
+		return -ECANCELED;
+	return chan_receive_try(&pending->receiving, &pending->waiter);
 }
 
 static int claim_or_park(struct chan_pending *pending)
@@ -182,7 +212,7 @@ static int claim_or_park(struct chan_pending *pending)
 	int err;
 
 	spin_lock(&channel->lock);
-	err = chan_receive_try(&pending->receiving, &pending->waiter);
+	err = try_to_receive(pending);
 	if (err == -EAGAIN) {
 		chan_receive_park(&pending->receiving, &pending->waiter);
 		err = -EINPROGRESS;
@@ -197,6 +227,40 @@ static void prepare_to_wait_for_decision(struct chan_pending *pending)
 	atomic_set(&pending->progress, 0);
 }
 
+/* What there is no room for is the next one's. */
+static noinline int provide(struct chan_pending *pending)
+{
+	struct chan_series *series = pending->series;
+	struct chan_waiter *waiter = &pending->waiter;
+	u32 len = waiter->message->len;
+	int err;
+
+	/* Nobody else knows it until it starts over. */
+	waiter->decided = true;
+	err = series->provide(series, len, &pending->to);
+	if (err == -EMSGSIZE)
+		pending->call.op.len = len;
+	if (err)
+		chan_receive_forgo(&pending->receiving, waiter);
+	return err;
+}
+
+static int copy(struct chan_pending *pending)
+{
+	const struct chan_waiter *waiter = &pending->waiter;
+	int err = 0;
+
+	if (unlikely(pending->series) && !waiter->result)
+		err = provide(pending);
+	return err ?: chan_receive_conclude(&pending->receiving, waiter);
+}
+
+/* There may be another. */
+static bool was_taken_back(const struct chan_pending *pending, int result)
+{
+	return result == -ECANCELED && !pending->waiter.result;
+}
+
 static int start_receive(struct chan_pending *pending)
 {
 	int result;
@@ -207,9 +271,8 @@ static int start_receive(struct chan_pending *pending)
 		if (result == -EINPROGRESS)
 			return result;
 		pending->waiter.result = result;
-		result = chan_receive_conclude(&pending->receiving,
-					       &pending->waiter);
-	} while (result == -ECANCELED);
+		result = copy(pending);
+	} while (was_taken_back(pending, result));
 	return result;
 }
 
@@ -254,6 +317,18 @@ static int start(struct chan_pending *pending)
 	return result;
 }
 
+/* Of a series the record tells how it ends. */
+static int tell(struct chan_pending *pending, int result)
+{
+	if (unlikely(pending->series)) {
+		if (result >= 0)
+			return result;
+		if (end_series(pending))
+			result = -ECANCELED;
+	}
+	return chan_op_finish(&pending->call, result);
+}
+
 int chan_pending_start(struct chan_pending *pending)
 {
 	int result;
@@ -261,10 +336,19 @@ int chan_pending_start(struct chan_pending *pending)
 	/* Whoever was woken before may do all that is waited for here. */
 	cond_resched();
 	result = start(pending);
+	return result == -EINPROGRESS ? result : tell(pending, result);
+}
 
-	if (result == -EINPROGRESS)
-		return result;
-	return chan_op_finish(&pending->call, result);
+static bool has_passed(u64 deadline)
+{
+	return deadline && ktime_get_ns() >= deadline;
+}
+
+int chan_pending_start_over(struct chan_pending *pending)
+{
+	if (has_passed(pending->call.deadline))
+		return tell(pending, -ETIMEDOUT);
+	return chan_pending_start(pending);
 }
 
 /* False: somebody has decided it before. */
@@ -293,18 +377,16 @@ static bool give_up(struct chan_pending *pending, int err)
 void chan_pending_cancel(struct chan_pending *pending)
 {
 	pending->canceled = true;
+	end_series(pending);
 	if (give_up(pending, -ECANCELED))
 		resume(pending, PENDING_DECIDED);
 }
 
 static int conclude_receive(struct chan_pending *pending)
 {
-	const struct chan_waiter *waiter = &pending->waiter;
-	int result = chan_receive_conclude(&pending->receiving, waiter);
+	int result = copy(pending);
 
-	/* Its sender took it back, but there may be another. */
-	return result == -ECANCELED && !waiter->result ? start(pending) :
-							 result;
+	return was_taken_back(pending, result) ? start(pending) : result;
 }
 
 static int conclude(struct chan_pending *pending)
@@ -314,9 +396,7 @@ static int conclude(struct chan_pending *pending)
 	result = receives(pending) ? conclude_receive(pending) :
 				     chan_send_conclude(&pending->sending,
 							&pending->waiter);
-	if (result == -EINPROGRESS)
-		return result;
-	return chan_op_finish(&pending->call, result);
+	return result == -EINPROGRESS ? result : tell(pending, result);
 }
 
 static int forgo(struct chan_pending *pending)

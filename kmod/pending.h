@@ -13,6 +13,7 @@
 #include "op.h"
 #include "receive.h"
 #include "send.h"
+#include "series.h"
 #include "wait.h"
 
 /**
@@ -20,6 +21,7 @@
  * @call: its record
  * @endpoint: on which; whoever made this keeps it open
  * @waiter: others know it between chan_pending_start() and the decision
+ * @series: of a RECV that starts over after each message; otherwise NULL
  * @message: of a SEND: what is to be sent, then as for @waiter; of a WAIT: what
  *	was sent
  * @receiving: of a RECV or a look: what it takes
@@ -43,6 +45,7 @@ struct chan_pending {
 	struct chan_call call;
 	struct chan_endpoint *endpoint;
 	struct chan_waiter waiter;
+	struct chan_series *series;
 	struct chan_message *message;
 	union {
 		struct {
@@ -89,6 +92,14 @@ struct chan_pending *chan_pending_create(struct chan_endpoint *endpoint,
 					 struct chan_call *call);
 
 /**
+ * chan_pending_make_series() - let it start over after each message
+ * @pending: a RECV of which chan_op_permit_series() approves; not started
+ * @series: with @provide; the door's again after chan_pending_destroy()
+ */
+void chan_pending_make_series(struct chan_pending *pending,
+			      struct chan_series *series);
+
+/**
  * chan_pending_destroy() - the end
  * @pending: the door's alone
  */
@@ -113,8 +124,17 @@ int chan_pending_start(struct chan_pending *pending);
 int chan_pending_continue(struct chan_pending *pending, bool dead);
 
 /**
+ * chan_pending_start_over() - the next message of a series
+ * @pending: its last result was not negative, and nobody knows of it since
+ *
+ * Return: as chan_pending_start(). The record is told when it is negative: that
+ * is the end.
+ */
+int chan_pending_start_over(struct chan_pending *pending);
+
+/**
  * chan_pending_cancel() - give up
- * @pending: started; @resume is or will be called
+ * @pending: started; @resume is or will be called, or it is to start over
  *
  * If it is decided, chan_pending_continue() goes on as if its task were dead, for
  * that task is leaving the memory it would copy to.

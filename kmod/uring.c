@@ -14,6 +14,8 @@
 #include <linux/errno.h>
 #include <linux/fs.h>
 #include <linux/io_uring/cmd.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "compat.h"
 #include "endpoint.h"
@@ -37,15 +39,64 @@ struct entry {
  * struct command - what is kept with a command
  * @record: the address of its record
  * @pending: its operation, once it has to wait
+ * @group: of the buffers for its messages
+ * @multishot: it receives one message after the other
  */
 struct command {
 	u64 record;
 	struct chan_pending *pending;
+	u16 group;
+	bool multishot;
 };
+
+/**
+ * struct multishot - what is kept with a command that starts over
+ * @series: of its pending operation
+ * @cmd: the command
+ * @issue_flags: of this turn
+ * @has_buffer: @buffer is selected and not posted
+ * @buffer: for the message of this turn
+ * @is_unposted: its last message found no room among the completions
+ */
+struct multishot {
+	struct chan_series series;
+	struct io_uring_cmd *cmd;
+	unsigned int issue_flags;
+	bool has_buffer;
+	struct chan_compat_uring_buffer buffer;
+	bool is_unposted;
+};
+
+/* Messages that one command posts before others have their turn. */
+#define TURN 32
 
 static struct command *command_of(struct io_uring_cmd *cmd)
 {
 	return io_uring_cmd_to_pdu(cmd, struct command);
+}
+
+/* Of a command that has to wait; NULL if that is for one message only. */
+static struct multishot *shots_of(struct io_uring_cmd *cmd)
+{
+	struct chan_series *series = command_of(cmd)->pending->series;
+
+	if (likely(!series))
+		return NULL;
+	return container_of(series, struct multishot, series);
+}
+
+/* One whose success is not posted would not tell of its last message. */
+static int read_flags(struct io_uring_cmd *cmd)
+{
+	struct command *command = command_of(cmd);
+
+	if (!chan_compat_uring_is_multishot(cmd) ||
+	    chan_compat_uring_is_silent(cmd) ||
+	    chan_feature_lacks(CHAN_FEATURE_URING_MULTISHOT))
+		return -EINVAL;
+	command->group = READ_ONCE(cmd->sqe->buf_group);
+	command->multishot = true;
+	return 0;
 }
 
 /* The entry is in memory that user space may be writing to. */
@@ -60,10 +111,10 @@ static int read_entry(struct io_uring_cmd *cmd)
 
 	if (CHAN_IOC_BARE(cmd->cmd_op) != CHAN_IOC_BARE(CHAN_IOC_OP))
 		return -EOPNOTSUPP;
-	if (spare || cmd->flags & IORING_URING_CMD_MASK)
+	if (spare)
 		return -EINVAL;
 	*command_of(cmd) = (struct command){ .record = record };
-	return 0;
+	return cmd->flags & IORING_URING_CMD_MASK ? read_flags(cmd) : 0;
 }
 
 static void end(struct io_uring_cmd *cmd, int result, unsigned int issue_flags)
@@ -72,20 +123,114 @@ static void end(struct io_uring_cmd *cmd, int result, unsigned int issue_flags)
 	chan_compat_uring_done(cmd, result, issue_flags);
 }
 
+static void end_shots(struct multishot *shots, int result)
+{
+	struct io_uring_cmd *cmd = shots->cmd;
+
+	if (!shots->is_unposted) {
+		end(cmd, result, shots->issue_flags);
+	} else {
+		chan_pending_destroy(command_of(cmd)->pending);
+		chan_compat_uring_done_unposted(cmd, result,
+						shots->issue_flags);
+	}
+	kfree(shots);
+}
+
 /* Its memory: also a task that is about to run another program. */
 static bool is_leaving(bool dead)
 {
 	return dead || current->in_execve;
 }
 
+static void start_over(struct io_uring_cmd *cmd, unsigned int issue_flags,
+		       bool dead);
+CHAN_COMPAT_URING_WORK(start_over_in_task, start_over)
+
+static void unselect(struct multishot *shots)
+{
+	if (shots->has_buffer)
+		chan_compat_uring_unselect(shots->cmd, &shots->buffer,
+					   shots->issue_flags);
+	shots->has_buffer = false;
+}
+
+/* The message is received: whether or not it is the last, it is posted. */
+static int post(struct multishot *shots, int len)
+{
+	int result = shots->series.call.record.usize + len;
+
+	shots->has_buffer = false;
+	if (chan_compat_uring_post(shots->cmd, result, &shots->buffer,
+				   shots->issue_flags))
+		return 0;
+	shots->is_unposted = true;
+	return result;
+}
+
+/* One message after the other, until there is none, or others are kept waiting. */
+static int receive_all(struct multishot *shots, int result)
+{
+	struct chan_pending *pending = command_of(shots->cmd)->pending;
+
+	for (unsigned int nr = 1; result >= 0; nr++) {
+		result = post(shots, result);
+		if (result)
+			return result;
+		if (nr == TURN) {
+			io_uring_cmd_complete_in_task(shots->cmd,
+						      start_over_in_task);
+			return -EINPROGRESS;
+		}
+		result = chan_pending_start_over(pending);
+	}
+	unselect(shots);
+	return result;
+}
+
+static void begin_turn(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	struct multishot *shots = shots_of(cmd);
+
+	if (unlikely(shots))
+		shots->issue_flags = issue_flags;
+}
+
+static void end_turn(struct io_uring_cmd *cmd, int result,
+		     unsigned int issue_flags)
+{
+	struct multishot *shots = shots_of(cmd);
+
+	if (unlikely(shots))
+		result = receive_all(shots, result);
+	if (result == -EINPROGRESS)
+		return;
+	if (unlikely(shots))
+		end_shots(shots, result);
+	else
+		end(cmd, result, issue_flags);
+}
+
 static void go_on(struct io_uring_cmd *cmd, unsigned int issue_flags, bool dead)
 {
 	int result;
 
+	begin_turn(cmd, issue_flags);
 	result = chan_pending_continue(command_of(cmd)->pending,
 				       is_leaving(dead));
-	if (result != -EINPROGRESS)
-		end(cmd, result, issue_flags);
+	end_turn(cmd, result, issue_flags);
+}
+
+static void start_over(struct io_uring_cmd *cmd, unsigned int issue_flags,
+		       bool dead)
+{
+	struct chan_pending *pending = command_of(cmd)->pending;
+	int result = -ECANCELED;
+
+	begin_turn(cmd, issue_flags);
+	if (!is_leaving(dead) && !pending->canceled)
+		result = chan_pending_start_over(pending);
+	end_turn(cmd, result, issue_flags);
 }
 
 CHAN_COMPAT_URING_WORK(go_on_in_task, go_on)
@@ -99,6 +244,77 @@ static void resume(struct chan_pending *pending)
 	io_uring_cmd_complete_in_task(pending->owner, go_on_in_task);
 }
 
+static int make_pending(struct io_uring_cmd *cmd, struct chan_call *call)
+{
+	struct chan_pending *pending;
+
+	pending = chan_pending_create(cmd->file->private_data, call);
+	if (IS_ERR(pending))
+		return PTR_ERR(pending);
+	pending->resume = resume;
+	pending->owner = cmd;
+	command_of(cmd)->pending = pending;
+	return -EINPROGRESS;
+}
+
+/* What this kernel does not know of a record is zero there. */
+static int blank_rest(const struct chan_record *record)
+{
+	size_t known = sizeof(struct chan_op);
+
+	if (record->usize <= known)
+		return 0;
+	if (clear_user(record->uptr + known, record->usize - known))
+		return -EFAULT;
+	return 0;
+}
+
+/* The record and the payload, one behind the other, in the next buffer. */
+static int provide(struct chan_series *series, u32 len, struct chan_payload *to)
+{
+	struct multishot *shots =
+		container_of(series, struct multishot, series);
+	struct chan_record *record = &series->call.record;
+	size_t room;
+
+	/* From a message that was taken back while it was being copied. */
+	unselect(shots);
+	record->uptr = chan_compat_uring_select(shots->cmd,
+						command_of(shots->cmd)->group,
+						&room, &shots->buffer,
+						shots->issue_flags);
+	if (!record->uptr)
+		return -ENOBUFS;
+	shots->has_buffer = true;
+	if (room < record->usize || room - record->usize < len)
+		return -EMSGSIZE;
+	to->address = record->uptr + record->usize;
+	series->call.op.buf = (uintptr_t)to->address;
+	return blank_rest(record);
+}
+
+static int begin_shots(struct io_uring_cmd *cmd, struct chan_call *call)
+{
+	struct multishot *shots;
+	int result;
+
+	result = chan_op_permit_series(cmd->file->private_data, &call->op);
+	if (result)
+		return chan_op_finish(call, result);
+	shots = kzalloc(sizeof(*shots), CHAN_GFP);
+	if (!shots)
+		return chan_op_finish(call, -ENOMEM);
+	shots->cmd = cmd;
+	shots->series.provide = provide;
+	result = make_pending(cmd, call);
+	if (result == -EINPROGRESS)
+		chan_pending_make_series(command_of(cmd)->pending,
+					 &shots->series);
+	else
+		kfree(shots);
+	return result;
+}
+
 static int begin(struct io_uring_cmd *cmd)
 {
 	struct chan_endpoint *endpoint = cmd->file->private_data;
@@ -107,7 +323,6 @@ static int begin(struct io_uring_cmd *cmd)
 		.usize = _IOC_SIZE(cmd->cmd_op),
 	};
 	struct chan_call call __uninitialized;
-	struct chan_pending *pending;
 	int result;
 
 	result = chan_op_read(&call, &record);
@@ -116,16 +331,12 @@ static int begin(struct io_uring_cmd *cmd)
 	call.posted = true;
 	if (call.op.fd && call.op.fd != -1)
 		return chan_op_finish(&call, -EINVAL);
+	if (unlikely(command_of(cmd)->multishot))
+		return begin_shots(cmd, &call);
 	result = chan_op_run_at_once(endpoint, &call);
 	if (result != -EINPROGRESS)
 		return result;
-	pending = chan_pending_create(endpoint, &call);
-	if (IS_ERR(pending))
-		return PTR_ERR(pending);
-	pending->resume = resume;
-	pending->owner = cmd;
-	command_of(cmd)->pending = pending;
-	return -EINPROGRESS;
+	return make_pending(cmd, &call);
 }
 
 /*
@@ -140,9 +351,9 @@ static int issue(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	if (result != -EINPROGRESS)
 		return result;
 	io_uring_cmd_mark_cancelable(cmd, issue_flags);
+	begin_turn(cmd, issue_flags);
 	result = chan_pending_start(command_of(cmd)->pending);
-	if (result != -EINPROGRESS)
-		end(cmd, result, issue_flags);
+	end_turn(cmd, result, issue_flags);
 	return -EIOCBQUEUED;
 }
 

@@ -18,9 +18,7 @@ TEST_F(records, query_tells_the_fixed_limits_everywhere)
 
 		ASSERT_EQ(0, get_query(fds[i], &q));
 		EXPECT_EQ((__u32)CHAN_ABI_VERSION, q.abi);
-		EXPECT_EQ((__u64)(CHAN_FEATURE_OP | CHAN_FEATURE_BATCH |
-				  CHAN_FEATURE_SELECT | CHAN_FEATURE_URING),
-			  q.features);
+		EXPECT_EQ(features_here(), q.features);
 		EXPECT_EQ(65536U, q.cap_max);
 		EXPECT_EQ(16777216U, q.msg_max);
 		EXPECT_EQ(63U, q.name_max);

@@ -37,6 +37,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -189,6 +190,21 @@ static inline int get_query(int fd, struct chan_query *q)
 {
 	memset(q, 0xcc, sizeof(*q));
 	return record_ioctl(fd, CHAN_IOC_QUERY, q);
+}
+
+/* What this version of the module has on the kernel that runs. */
+static inline __u64 features_here(void)
+{
+	__u64 features = CHAN_FEATURE_OP | CHAN_FEATURE_BATCH |
+			 CHAN_FEATURE_SELECT | CHAN_FEATURE_URING;
+	unsigned int major = 0, minor = 0;
+	struct utsname name;
+
+	if (uname(&name) || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+		abort();
+	if (major > 7 || (major == 7 && minor >= 2))
+		features |= CHAN_FEATURE_URING_MULTISHOT;
+	return features;
 }
 
 static inline int shut_down(int endpoint)

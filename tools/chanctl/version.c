@@ -15,7 +15,10 @@
 #define MODULE_FILE "/sys/module/chan/version"
 #define FEATURES_HERE                                                 \
 	(CHAN_FEATURE_OP | CHAN_FEATURE_BATCH | CHAN_FEATURE_SELECT | \
-	 CHAN_FEATURE_URING)
+	 CHAN_FEATURE_URING | CHAN_FEATURE_URING_MULTISHOT)
+
+/* What a module may lack because its kernel does. */
+#define FEATURES_OF_KERNELS CHAN_FEATURE_URING_MULTISHOT
 
 enum { PROGRAM, LIBRARY, MODULE, PARTS };
 
@@ -28,7 +31,8 @@ struct part {
 
 static void name_features(char text[TEXT], uint64_t features)
 {
-	static const char *const names[] = { "op", "batch", "select", "uring" };
+	static const char *const names[] = { "op", "batch", "select", "uring",
+					     "multishot" };
 
 	table_name_bits(text, features, names, NR(names), " ");
 }
@@ -43,8 +47,9 @@ static bool ask_module(struct part *module)
 	sysfs_line(MODULE_FILE, module->version, TEXT);
 	snprintf(module->abi, TEXT, "%u", query.abi);
 	name_features(module->features, query.features);
-	module->is_behind = query.abi < CHAN_ABI_VERSION ||
-			    (FEATURES_HERE & ~query.features);
+	module->is_behind =
+		query.abi < CHAN_ABI_VERSION ||
+		(FEATURES_HERE & ~FEATURES_OF_KERNELS & ~query.features);
 	return true;
 }
 

@@ -41,6 +41,7 @@
  *                     nobody has fetched; io_uring: it has max_parked
  *                     operations that wait
  *   EOPNOTSUPP        io_uring: another command than CHAN_IOC_OP
+ *   ENOBUFS           io_uring, message after message: no buffer for the next
  *   EMSGSIZE          the message is longer than the channel or the buffer
  *                     takes, or, with CHAN_FIXED, not exactly msg_max long
  *   ESTALE, ECANCELED SETTLE: no such duty; ECANCELED: its caller has left
@@ -106,6 +107,7 @@
 #define CHAN_FEATURE_BATCH	(1 << 1)	/* CHAN_IOC_BATCH */
 #define CHAN_FEATURE_SELECT	(1 << 2)	/* CHAN_IOC_SELECT */
 #define CHAN_FEATURE_URING	(1 << 3)	/* IORING_OP_URING_CMD */
+#define CHAN_FEATURE_URING_MULTISHOT (1 << 4)	/* message after message */
 
 /* Rights of an endpoint. */
 #define CHAN_RIGHT_SEND		(1 << 0)	/* send messages, POLLOUT */
@@ -477,6 +479,15 @@ struct chan_batch {
  * result is that of the completion as well, and the record and what it points to
  * belong to the kernel until then. What cannot be told in the record is told by
  * the completion, and not kept for WAIT.
+ *
+ * With IORING_URING_CMD_MULTISHOT and IOSQE_BUFFER_SELECT, where there is
+ * CHAN_FEATURE_URING_MULTISHOT, a RECV with @buf and @len of 0, and no flag but
+ * CHAN_AUTOACK, receives message after message. Each comes in a buffer of the
+ * group, behind a struct chan_op that tells of it, and the completion's result is
+ * the size of both. The last completion is the first without IORING_CQE_F_MORE: if
+ * it is negative, the record tells the same, and nothing was received; ENOBUFS:
+ * there is no buffer for the next message; EMSGSIZE: the next buffer is too small
+ * for it, and @len is its length.
  */
 #define CHAN_IOC_OP	_IOWR(CHAN_IOC_MAGIC, 0x06, struct chan_op)
 #define CHAN_IOC_BATCH	_IOWR(CHAN_IOC_MAGIC, 0x07, struct chan_batch)
