@@ -656,6 +656,29 @@ void chan_prep_peek(struct io_uring_sqe *sqe, struct chan_op *op, int fd,
 		    void *buf, size_t len, uint64_t deadline);
 
 /**
+ * chan_prep_recv_multishot() - receive message after message on a ring
+ * @sqe: an entry of the ring's submission queue
+ * @op: the record, for the end; it stays until the last completion has come
+ * @fd: an endpoint with CHAN_RIGHT_RECV
+ * @group: buffers that the ring was given, each with room for a record and a
+ *	message
+ * @deadline: until when to go on; 0: without end
+ *
+ * For modules with CHAN_FEATURE_URING_MULTISHOT, see chan_query(); with others the
+ * completion's res is -EINVAL or, by io_uring itself, -EOPNOTSUPP. Each message
+ * has a completion with IORING_CQE_F_BUFFER and IORING_CQE_F_MORE; its buffer begins
+ * with the record of the message, a struct chan_op, with the payload behind it,
+ * and its res is the size of both. A completion without IORING_CQE_F_MORE is the last:
+ * if its res is negative, @op says the same, and no message was received;
+ * -ENOBUFS: give buffers back and begin again; -EMSGSIZE: the next message needs
+ * a longer buffer, and len of @op says how long it is. A tag of @op, for
+ * chan_cancel_tag(), is not that of the messages. Of the rest see
+ * chan_prep_run().
+ */
+void chan_prep_recv_multishot(struct io_uring_sqe *sqe, struct chan_op *op,
+			      int fd, uint16_t group, uint64_t deadline);
+
+/**
  * chan_prep_ack() - say on a ring that the work is done
  * @sqe: an entry of the ring's submission queue
  * @op: the record, for the result; it stays until the completion has come

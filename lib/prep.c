@@ -74,6 +74,21 @@ void chan_prep_peek(struct io_uring_sqe *sqe, struct chan_op *op, int fd,
 	prep_until(sqe, op, deadline);
 }
 
+/* Of kernels that are newer than the headers. */
+#ifndef IORING_URING_CMD_MULTISHOT
+#define IORING_URING_CMD_MULTISHOT (1U << 1)
+#endif
+
+void chan_prep_recv_multishot(struct io_uring_sqe *sqe, struct chan_op *op,
+			      int fd, uint16_t group, uint64_t deadline)
+{
+	chan_op_recv(op, fd, NULL, 0);
+	prep_until(sqe, op, deadline);
+	sqe->flags = IOSQE_BUFFER_SELECT;
+	sqe->buf_group = group;
+	sqe->uring_cmd_flags = IORING_URING_CMD_MULTISHOT;
+}
+
 void chan_prep_ack(struct io_uring_sqe *sqe, struct chan_op *op, int fd,
 		   uint64_t token)
 {

@@ -5,7 +5,7 @@
  * the record the rest.
  */
 #include "lib_test.h"
-#include "rings.h"
+#include "multishot.h"
 
 #define TAG 0x7a69
 
@@ -353,6 +353,31 @@ TEST_F(prep, an_entry_is_64_bytes)
 	EXPECT_EQ(self->out, entries[0].fd);
 	EXPECT_EQ(address(&self->sent), entries[0].user_data);
 	EXPECT_EQ(0, entries[0].flags);
+}
+
+TEST_F(prep, message_after_message)
+{
+	struct pool pool;
+
+	if (!(features_here() & CHAN_FEATURE_URING_MULTISHOT))
+		SKIP(return, "this kernel's commands have one completion");
+	ASSERT_EQ(0, pool_open(&pool, &self->ring, 2,
+			       sizeof(struct chan_op) + 64));
+	chan_prep_recv_multishot(entry_of(self), &self->got, self->in, GROUP,
+				 0);
+	self->got.tag = TAG;
+	ASSERT_LE(0, io_uring_submit(&self->ring));
+	for (int i = 0; i < 5; i++) {
+		ASSERT_EQ(0, LIB(chan_send(self->out, "hello", 5, 0)));
+		ASSERT_EQ(0, next_brings(&pool, "hello", 5));
+	}
+	EXPECT_EQ(1, LIB(chan_cancel_tag(self->in, TAG)));
+	EXPECT_EQ(0, next_ends(&pool, &self->got, -ECANCELED));
+	chan_prep_recv_multishot(entry_of(self), &self->got, self->in, GROUP,
+				 1);
+	ASSERT_LE(0, io_uring_submit(&self->ring));
+	EXPECT_EQ(0, next_ends(&pool, &self->got, -ETIMEDOUT));
+	pool_free(&pool);
 }
 
 TEST_F(prep, what_is_wrong_is_told_by_the_completion)
