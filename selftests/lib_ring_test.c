@@ -5,19 +5,12 @@
  * is forbidden by the administrator or a filter of system calls, or missing. What
  * only io_uring can do is refused by the other, with nothing begun.
  */
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <poll.h>
 #include <sys/epoll.h>
 
-#include "lib_test.h"
 #include "lib_older.h"
+#include "lib_rings.h"
 
 #define CAPACITY 8
-#define SYSCTL	 "/proc/sys/kernel/io_uring_disabled"
-
-/* Why there is no io_uring. */
-enum obstacle { NONE, NOT_WANTED, DISABLED, FILTERED };
 
 FIXTURE(ring)
 {
@@ -43,46 +36,14 @@ FIXTURE_VARIANT_ADD(ring, filtered) { .obstacle = FILTERED, .error = EPERM };
 FIXTURE_VARIANT_ADD(ring, missing) { .obstacle = FILTERED, .error = ENOSYS };
 /* clang-format on */
 
-/* For this process, and for good. */
-static int filter_io_uring(int error)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { ARRAY_SIZE(filter), filter };
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
-		return -errno;
-	return 0;
-}
-
-static int forbid_io_uring(enum obstacle obstacle, int error)
-{
-	switch (obstacle) {
-	case DISABLED:
-		return write_text(SYSCTL, "2");
-	case FILTERED:
-		return filter_io_uring(error);
-	default:
-		return 0;
-	}
-}
-
 FIXTURE_SETUP(ring)
 {
-	unsigned int engines =
-		variant->obstacle == NOT_WANTED ? CHAN_RING_POLL : 0;
 	int fds[2];
 
 	self->disabled_before = file_number(SYSCTL);
 	ASSERT_LE(0, self->disabled_before);
-	ASSERT_EQ(0, forbid_io_uring(variant->obstacle, variant->error));
-	ASSERT_EQ(0, LIB(chan_ring_open(&self->ring, CAPACITY, engines)));
+	ASSERT_EQ(0, open_despite(&self->ring, CAPACITY, variant->obstacle,
+				  variant->error));
 	ASSERT_EQ(0, LIB(chan_pair(fds, 2, 0)));
 	self->in = fds[0];
 	self->out = fds[1];
@@ -92,8 +53,7 @@ FIXTURE_SETUP(ring)
 /* The end of the test's process closes the rest, whatever end it was. */
 FIXTURE_TEARDOWN_PARENT(ring)
 {
-	if (variant->obstacle == DISABLED)
-		write_text(SYSCTL, self->disabled_before ? "1" : "0");
+	permit_io_uring(variant->obstacle, self->disabled_before);
 }
 
 static bool is_uring(FIXTURE_DATA(ring) * self)
@@ -101,20 +61,9 @@ static bool is_uring(FIXTURE_DATA(ring) * self)
 	return chan_ring_engine(self->ring) == CHAN_RING_URING;
 }
 
-/* The result of the next that is over; -EUCLEAN if that is another one. */
 static int next(FIXTURE_DATA(ring) * self, uint64_t token)
 {
-	struct chan_done done = { .token = ~token };
-	int ret = LIB(chan_ring_next(self->ring, &done, SOON));
-
-	if (ret)
-		return ret == -ENOENT ? -ENODATA : ret;
-	if (done.token != token || done.op->result != done.result) {
-		fprintf(stderr, "# %d is of %llu\n", done.result,
-			(unsigned long long)done.token);
-		return -EUCLEAN;
-	}
-	return done.result;
+	return ring_next(self->ring, token);
 }
 
 /* So many are over, in any order, with one result; the bits of their tokens. */
@@ -132,20 +81,14 @@ static int next_of(FIXTURE_DATA(ring) * self, int nr, int result)
 	return tokens;
 }
 
-/* Nothing is over, but something is under way. */
 static bool is_quiet(FIXTURE_DATA(ring) * self)
 {
-	struct chan_done done;
-
-	return LIB(chan_ring_next(self->ring, &done, CHAN_AT_ONCE)) ==
-	       -ETIMEDOUT;
+	return ring_is_quiet(self->ring);
 }
 
 static bool is_empty(FIXTURE_DATA(ring) * self)
 {
-	struct chan_done done;
-
-	return LIB(chan_ring_next(self->ring, &done, 0)) == -ENOENT;
+	return ring_is_empty(self->ring);
 }
 
 /* The record and the buffer of this number. */
@@ -169,13 +112,6 @@ static int fill(FIXTURE_DATA(ring) * self)
 	while (!ret)
 		ret = LIB(chan_send(self->out, "full", 4, CHAN_AT_ONCE));
 	return ret == -ETIMEDOUT ? 0 : ret;
-}
-
-static bool is_readable(int fd, int ms)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	return poll(&p, 1, ms) == 1 && p.revents == POLLIN;
 }
 
 /* Making --------------------------------------------------------------------- */
