@@ -6,12 +6,12 @@
  * closed with close(2), polled, inherited and passed on like any other. The
  * library adds to the ABI in <linux/chan.h> what makes it pleasant in C, and no
  * policy: it starts no threads, keeps nothing between two calls and allocates
- * nothing, but for what chan_ring_open() makes. All constants and records but those of
- * rings are those of the ABI.
+ * nothing, but for what chan_ring_open() and chan_answers_open() make. All constants and
+ * records but those of rings and questions are those of the ABI.
  *
  * Every function returns a value or a negative errno, and leaves errno alone.
  * All of them may be called by any number of threads at once, on the same
- * endpoint too, as long as these do not share a record, a buffer or a ring, and
+ * endpoint too, as long as these do not share a record, a buffer, a ring or answers, and
  * from signal handlers. None is a cancellation point of pthreads.
  *
  * A @deadline is a time of CLOCK_MONOTONIC in nanoseconds, see chan_in_ms(). 0
@@ -807,10 +807,9 @@ struct chan_done {
  *
  * What ends later than with a slot or a receiver cannot be started: a call, a send
  * until settled, a send until received on a channel with slots, a wait. Serve calls
- * with either engine, but make them with chan_call(), or send a message that says on
- * which channel you expect the result. On a channel with a cap of 0 two that poll do
- * not meet. A short send to a channel that is full by bytes goes on when the longest
- * would fit.
+ * with either engine, and ask by chan_ring_ask() where a call would do. On a channel
+ * with a cap of 0 two that poll do not meet. A short send to a channel that is full by
+ * bytes goes on when the longest would fit.
  *
  * Return: 0.
  *
@@ -876,6 +875,44 @@ int chan_ring_fd(const struct chan_ring *ring);
 int chan_ring_start(struct chan_ring *ring, struct chan_op *op, uint64_t token);
 
 /**
+ * chan_ring_ask() - ask on a ring, and go on until the answer is there
+ * @ring: the ring
+ * @op: the record of a call, which names the endpoint in fd; see chan_op_call()
+ * @token: told when it is over; whatever you like
+ *
+ * As chan_ring_start() of a call, with any engine, if whoever is asked receives by
+ * chan_recv_question() or chan_unwrap(). Should that die before it has answered, the
+ * next one gets the question; on_death of @op says so afterwards. It ends as a call does:
+ * the result is the length of the answer, or -EREMOTEIO with the error of @op.
+ *
+ * With CHAN_RING_URING it is a call. With CHAN_RING_POLL it is work that is left behind
+ * as by chan_send_work(), in a struct chan_envelope that says where the answer goes: to a
+ * channel that the ring makes for its first question, /dev/chan/result- and 16 digits. It
+ * counts as a channel of the user's, with up to 1 MiB, and goes with the ring. Anybody
+ * may send to it; what does not answer an open question is dropped. So, with this engine:
+ *
+ * What was queued stays so when a deadline or chan_ring_cancel() ends the waiting. The
+ * state of @op is CHAN_STATE_ABANDONED then, and an answer that comes late is dropped. If
+ * the channel has lost its receivers for good that is -EPIPE, whoever had the question.
+ * When a message is dropped for its many attempts, or acknowledged without an answer, or
+ * receivers were gone and came back, nobody tells: a deadline is wise.
+ *
+ * Return: 0. What is wrong with an operation is its result, but for
+ *
+ * * -EINVAL: @op is no call, or has flags.
+ * * -EBUSY: So many are under way as the ring has room for, or the answers to all of
+ *   them might be more than 1 MiB.
+ *
+ * and, with CHAN_RING_POLL, the errors of chan_create() and
+ *
+ * * -EMSGSIZE: The room for the answer is more than CHAN_ANSWER_MAX.
+ *
+ * A result of -EMSGSIZE says that the channel does not take the question, which is longer
+ * by its envelope; -EINVAL, that it has a cap of 0.
+ */
+int chan_ring_ask(struct chan_ring *ring, struct chan_op *op, uint64_t token);
+
+/**
  * chan_ring_submit() - begin what was started on a ring
  * @ring: the ring
  *
@@ -916,6 +953,160 @@ int chan_ring_next(struct chan_ring *ring, struct chan_done *done,
  * Return: how many were ended, which may be 0.
  */
 int chan_ring_cancel(struct chan_ring *ring, uint64_t token);
+
+/* Answering ------------------------------------------------------------------ */
+
+/* Most channels of askers that are kept open. */
+#define CHAN_ANSWERS_MAX 1024
+
+/* The longest answer to what is no call. */
+#define CHAN_ANSWER_MAX (64 << 10)
+
+/* What says that a message is a question or an answer, and how it is written. */
+#define CHAN_ENVELOPE_MAGIC   0x9d1f5ae67c24b383ULL
+#define CHAN_ENVELOPE_VERSION 1
+
+/**
+ * struct chan_envelope - behind the bytes of a question or an answer
+ * @id: of the question, never 0; an answer has the same. Nobody can guess it
+ * @channel: question: the answer goes to /dev/chan/result- and these 16 hexadecimal
+ *	digits, never 0; answer: 0
+ * @reply_len: question: how long an answer its asker takes, no more than
+ *	CHAN_ANSWER_MAX; answer: 0
+ * @verdict: question: 0; answer: CHAN_REPLY or CHAN_REJECT
+ * @error: answer: of a rejection, a positive errno; otherwise 0
+ * @version: CHAN_ENVELOPE_VERSION
+ * @reserved: 0
+ * @magic: CHAN_ENVELOPE_MAGIC
+ *
+ * It is written and read by the library; who speaks with it without one finds here how.
+ * The numbers are those of the machine, the address may be any. A question is a message
+ * with CHAN_DUTY_ACK, which is acknowledged when its answer was sent; an answer is an
+ * asynchronous message of CHAN_PRIO_MAX.
+ */
+struct chan_envelope {
+	uint64_t id;
+	uint64_t channel;
+	uint64_t reply_len;
+	uint32_t verdict;
+	uint32_t error;
+	uint32_t version;
+	uint32_t reserved;
+	uint64_t magic;
+};
+
+/**
+ * struct chan_question - what was received, to be answered if it is a question
+ * @msg: what is known of the message, as with chan_recv(). Of a question, however it
+ *	came, duty is CHAN_DUTY_REPLY and reply_len how long an answer its asker takes
+ * @id: of the library's: of its envelope; 0: it had none
+ * @channel: of the library's: where its answer goes
+ */
+struct chan_question {
+	struct chan_op msg;
+	uint64_t id;
+	uint64_t channel;
+};
+
+struct chan_answers;
+
+/**
+ * chan_answers_open() - make ready to answer questions
+ * @answers: for the result
+ * @capacity: the channels of how many askers to keep open, 1 to CHAN_ANSWERS_MAX
+ *
+ * Questions of chan_ring_ask() and calls are answered alike. Each ring that asks without
+ * io_uring has a channel for its answers, which is opened with the first and kept for the
+ * next, until there are more than @capacity. When a new one is opened, those that have
+ * lost their ring are closed.
+ *
+ * For one thread, and any endpoints. All memory is there from now on.
+ *
+ * Return: 0.
+ *
+ * * -EINVAL: @capacity is out of range.
+ */
+int chan_answers_open(struct chan_answers **answers, unsigned int capacity);
+
+/**
+ * chan_answers_close() - end the answering
+ * @answers: what chan_answers_open() has made
+ *
+ * Endpoints stay open. What was received and not answered is still owed.
+ */
+void chan_answers_close(struct chan_answers *answers);
+
+/**
+ * chan_recv_question() - receive a question
+ * @fd: an endpoint with CHAN_RIGHT_RECV
+ * @buf: room for the question and a struct chan_envelope
+ * @len: the size of this room
+ * @question: for the result, what to answer
+ * @deadline: until when to wait for a message; 0: as long as it takes
+ *
+ * As chan_recv(), and then as chan_unwrap(). What that refuses is rejected, and the next
+ * message taken instead. What is no question is received as it is: duty says what is
+ * owed, for chan_ack(). chan_return() gives a question back to whoever receives next.
+ *
+ * Return: the length of the question; errors as of chan_recv().
+ */
+int chan_recv_question(int fd, void *buf, size_t len,
+		       struct chan_question *question, uint64_t deadline);
+
+/**
+ * chan_unwrap() - find the question in a message that was received
+ * @question: with a msg that has run, by a ring or otherwise, as chan_op_recv() has
+ *	written it down
+ *
+ * The question has the first bytes of the buffer, its envelope is behind them.
+ *
+ * Return: the length of the question; it is the len and the result of the msg, too. A
+ * message that is none stays as it is.
+ *
+ * * -EBADMSG: No answer can be sent by this envelope: chan_reject() the message.
+ */
+int chan_unwrap(struct chan_question *question);
+
+/**
+ * chan_answers_reply() - answer a question
+ * @answers: what chan_answers_open() has made
+ * @question: what chan_recv_question() or chan_unwrap() has given
+ * @buf: the answer
+ * @len: its length in bytes; it may be 0
+ *
+ * As chan_reply(), or by a message to the channel of its asker; then the question is
+ * acknowledged. Should this process die in between, the next one answers again, and the
+ * asker takes the first answer alone. Does not wait.
+ *
+ * Return: 0.
+ *
+ * * -ECANCELED: The asker has left. The duty is over. One that has only given up the
+ *   question is not told from one that waits, unless it was a call.
+ * * -ESTALE: The endpoint does not owe anything for this question (any more).
+ * * -EMSGSIZE: The asker has less room. The duty stays: try again.
+ * * -EAGAIN: The asker has no room. A ring keeps some for whatever it waits for, but not
+ *   for what it has given up. The duty stays: try again, or be rid of it by chan_ack().
+ * * -EMFILE: The process has no descriptor left. The duty stays.
+ * * -EINVAL: It is no question.
+ */
+int chan_answers_reply(struct chan_answers *answers,
+		       const struct chan_question *question, const void *buf,
+		       size_t len);
+
+/**
+ * chan_answers_reject() - refuse a question
+ * @answers: what chan_answers_open() has made
+ * @question: what chan_recv_question() or chan_unwrap() has given
+ * @error: why, a positive errno
+ *
+ * Its asker gets -EREMOTEIO, and @error in the record. Does not wait.
+ *
+ * Return: 0; errors as of chan_answers_reply(), and
+ *
+ * * -EINVAL: That is no errno.
+ */
+int chan_answers_reject(struct chan_answers *answers,
+			const struct chan_question *question, int error);
 
 /* Looking -------------------------------------------------------------------- */
 

@@ -107,15 +107,11 @@ int chan_ring_fd(const struct chan_ring *ring)
 	return ring->fd;
 }
 
-int chan_ring_start(struct chan_ring *ring, struct chan_op *op, uint64_t token)
+static void start(struct chan_ring *ring, struct chan_op *op, uint64_t token,
+		  bool asks)
 {
 	struct slot *slot = ring->free;
-	int err = ring->engine->accepts(op);
 
-	if (err)
-		return err;
-	if (!slot)
-		return -EBUSY;
 	ring->free = slot->next;
 	ring->under_way++;
 	*slot = (struct slot){
@@ -124,8 +120,43 @@ int chan_ring_start(struct chan_ring *ring, struct chan_op *op, uint64_t token)
 		.tag = op->tag,
 		.fd = op->fd,
 		.flags = op->flags,
+		.asks = asks,
+		.reply_len = op->reply_len,
 	};
 	ring->engine->start(ring, slot);
+}
+
+int chan_ring_start(struct chan_ring *ring, struct chan_op *op, uint64_t token)
+{
+	int err = ring->engine->accepts(op);
+
+	if (err)
+		return err;
+	if (!ring->free)
+		return -EBUSY;
+	start(ring, op, token, false);
+	return 0;
+}
+
+static bool is_call(const struct chan_op *op)
+{
+	return op->code == CHAN_OP_SEND && !op->flags &&
+	       op->until == CHAN_UNTIL_SETTLED && op->duty == CHAN_DUTY_REPLY;
+}
+
+int chan_ring_ask(struct chan_ring *ring, struct chan_op *op, uint64_t token)
+{
+	int err;
+
+	if (!is_call(op))
+		return -EINVAL;
+	if (!ring->free)
+		return -EBUSY;
+	err = ring->engine->asks(ring, op);
+	if (err)
+		return err;
+	op->on_death = CHAN_ON_DEATH_REDELIVER;
+	start(ring, op, token, true);
 	return 0;
 }
 
@@ -155,8 +186,10 @@ int chan_ring_next(struct chan_ring *ring, struct chan_done *done,
 	int err = 0;
 
 	while (!(slot = ring->engine->reap(ring))) {
-		if (!ring->under_way)
+		if (!ring->under_way) {
+			ring->engine->rest(ring);
 			return -ENOENT;
+		}
 		if (err)
 			return err;
 		err = ring->engine->wait(ring, deadline);

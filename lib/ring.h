@@ -19,6 +19,10 @@
  * @tag: that of the record when it began
  * @fd: the endpoint, while the record does not have it
  * @flags: those of the record when it began
+ * @asks: it is a question of chan_ring_ask()
+ * @reply_len: how much its answer may have
+ * @id: of a question of the engine poll; who answers has to know it
+ * @is_asked: it was sent, and its answer is waited for
  * @result: once it is over
  */
 struct slot {
@@ -28,6 +32,10 @@ struct slot {
 	uint64_t tag;
 	int fd;
 	unsigned int flags;
+	bool asks;
+	bool is_asked;
+	uint64_t reply_len;
+	uint64_t id;
 	int result;
 };
 
@@ -63,20 +71,24 @@ static struct slot *line_shift(struct line *line)
  * struct engine - one of the two
  * @name: CHAN_RING_URING or CHAN_RING_POLL
  * @accepts: 0, or -EOPNOTSUPP for an operation that it cannot do
+ * @asks: 0, or why a question cannot be asked
  * @start: takes note of a slot
  * @submit: begins what was started
  * @reap: the next slot that is over, or NULL
  * @wait: submits, and waits until one may be over; -ETIMEDOUT, -EINTR
+ * @rest: nothing is under way: does what has to be done nevertheless
  * @cancel: ends what has a token, and says how many
  * @close: ends everything; then nothing writes to a record any more
  */
 struct engine {
 	int name;
 	int (*accepts)(const struct chan_op *op);
+	int (*asks)(struct chan_ring *ring, const struct chan_op *op);
 	void (*start)(struct chan_ring *ring, struct slot *slot);
 	int (*submit)(struct chan_ring *ring);
 	struct slot *(*reap)(struct chan_ring *ring);
 	int (*wait)(struct chan_ring *ring, uint64_t deadline);
+	void (*rest)(struct chan_ring *ring);
 	int (*cancel)(struct chan_ring *ring, uint64_t token);
 	void (*close)(struct chan_ring *ring);
 };
@@ -113,13 +125,40 @@ enum direction { RECEIVING, SENDING, DIRECTIONS };
  * @next: in its bucket, or among those that are free
  * @fd: its descriptor
  * @events: what epoll watches it for
+ * @nr_asked: questions that were sent to it and have no answer
  * @waiting: operations; the first of each line is tried when it is ready
  */
 struct lane {
 	struct lane *next;
 	int fd;
 	uint32_t events;
+	unsigned int nr_asked;
 	struct line waiting[DIRECTIONS];
+};
+
+/* Numbers that are fetched at once. */
+#define CHANCES 32
+
+/**
+ * struct asking - what questions of the engine poll have in common
+ * @fd: the channel for their answers; -1: there is none yet
+ * @channel: the number in its name
+ * @bytes_max: what the answers that it holds may count
+ * @promised: what those may count that are still to come
+ * @buf: room for one message, on its way out or in
+ * @size: how much that is
+ * @chances: numbers that nobody can guess
+ * @nr_chances: how many of them are left
+ */
+struct asking {
+	int fd;
+	uint64_t channel;
+	uint64_t bytes_max;
+	uint64_t promised;
+	void *buf;
+	size_t size;
+	uint64_t chances[CHANCES];
+	unsigned int nr_chances;
 };
 
 /**
@@ -127,12 +166,13 @@ struct lane {
  * @alarm: a timer; it makes the descriptor of the ring readable
  * @alarm_at: when it goes off; 0: never
  * @earliest: no operation that waits has a deadline before; 0: none has one
- * @nr_waiting: operations in all lanes
+ * @nr_waiting: operations in all lanes, questions without an answer among them
  * @started: operations that nobody has tried yet
  * @over: operations whose end was not told yet
  * @free: lanes
  * @buckets: the other lanes, by their descriptor
  * @mask: of a descriptor its bucket
+ * @asking: of questions
  */
 struct polling {
 	int alarm;
@@ -144,6 +184,7 @@ struct polling {
 	struct lane *free;
 	struct lane **buckets;
 	unsigned int mask;
+	struct asking asking;
 };
 
 /**

@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 
-#include "ring.h"
+#include "ring_ask.h"
 
 /* How many endpoints that are ready are told at once. */
 #define EVENTS 16
@@ -58,6 +58,8 @@ static int poll_accepts(const struct chan_op *op)
 
 static void poll_start(struct chan_ring *ring, struct slot *slot)
 {
+	if (slot->asks)
+		question_begin(ring, &ring->polling.asking, slot);
 	line_append(&ring->polling.started, slot);
 }
 
@@ -65,6 +67,8 @@ static void poll_start(struct chan_ring *ring, struct slot *slot)
 
 static void over(struct polling *polling, struct slot *slot, int result)
 {
+	if (slot->asks)
+		question_end(&polling->asking, slot);
 	slot->result = result;
 	line_append(&polling->over, slot);
 }
@@ -75,28 +79,6 @@ static void over_unsent(struct polling *polling, struct slot *slot, int result)
 	if (slot->op->code == CHAN_OP_SEND)
 		slot->op->state = CHAN_STATE_WITHDRAWN;
 	over(polling, slot, result);
-}
-
-/*
- * False: it has to wait. A signal may come while it is copied on a rendezvous, and the
- * edge that has told of it does not come again.
- */
-static bool try(struct polling *polling, struct slot *slot)
-{
-	struct chan_op *op = slot->op;
-	bool waits = can_wait(op) && !(slot->flags & CHAN_NOWAIT);
-	int result;
-
-	if (waits)
-		op->flags |= CHAN_NOWAIT;
-	do {
-		result = chan_run(op);
-	} while (waits && result == -EINTR);
-	op->flags = slot->flags;
-	if (waits && result == -EAGAIN)
-		return false;
-	over(polling, slot, result);
-	return true;
 }
 
 /* Lanes ---------------------------------------------------------------------- */
@@ -127,6 +109,13 @@ static struct lane *lane_make(struct polling *polling, int fd)
 	return lane;
 }
 
+static struct lane *lane_of(struct polling *polling, int fd)
+{
+	struct lane *lane = lane_find(polling, fd);
+
+	return lane ? lane : lane_make(polling, fd);
+}
+
 /* The endpoint may be closed by now, which it should not be. */
 static void lane_release(struct chan_ring *ring, struct lane *lane)
 {
@@ -144,15 +133,15 @@ static void lane_release(struct chan_ring *ring, struct lane *lane)
 
 static void lane_release_if_idle(struct chan_ring *ring, struct lane *lane)
 {
-	if (!lane->waiting[RECEIVING].first && !lane->waiting[SENDING].first)
+	if (!lane->waiting[RECEIVING].first && !lane->waiting[SENDING].first &&
+	    !lane->nr_asked)
 		lane_release(ring, lane);
 }
 
 /* What is ready at this moment is told as well. */
 static int lane_watch(struct chan_ring *ring, struct lane *lane,
-		      enum direction direction)
+		      uint32_t wanted)
 {
-	uint32_t wanted = direction == RECEIVING ? EPOLLIN : EPOLLOUT;
 	struct epoll_event event = {
 		.events = lane->events | wanted | EPOLLET,
 		.data.ptr = lane,
@@ -168,16 +157,80 @@ static int lane_watch(struct chan_ring *ring, struct lane *lane,
 	return err;
 }
 
-static void run_line(struct polling *polling, struct line *line)
+/* Trying --------------------------------------------------------------------- */
+
+static void note_deadline(struct polling *polling, uint64_t deadline)
+{
+	if (deadline && (!polling->earliest || deadline < polling->earliest))
+		polling->earliest = deadline;
+}
+
+/*
+ * False: it has to wait. A signal may come while it is copied on a rendezvous, and the
+ * edge that has told of it does not come again.
+ */
+static bool try_operation(struct polling *polling, struct slot *slot)
+{
+	struct chan_op *op = slot->op;
+	bool waits = can_wait(op) && !(slot->flags & CHAN_NOWAIT);
+	int result;
+
+	if (waits)
+		op->flags |= CHAN_NOWAIT;
+	do {
+		result = chan_run(op);
+	} while (waits && result == -EINTR);
+	op->flags = slot->flags;
+	if (waits && result == -EAGAIN)
+		return false;
+	over(polling, slot, result);
+	return true;
+}
+
+/* Watched before it is asked: nobody is left to answer is told once. */
+static bool try_question(struct chan_ring *ring, struct slot *slot)
+{
+	struct polling *polling = &ring->polling;
+	struct lane *lane = lane_of(polling, slot->fd);
+	int result = lane_watch(ring, lane, EPOLLERR);
+
+	if (!result)
+		result = question_send(&polling->asking, slot);
+	if (result == -EAGAIN)
+		return false;
+	if (result) {
+		over_unsent(polling, slot, result);
+		lane_release_if_idle(ring, lane);
+		return true;
+	}
+	slot->is_asked = true;
+	lane->nr_asked++;
+	polling->nr_waiting++;
+	note_deadline(polling, slot->op->deadline);
+	return true;
+}
+
+/* A question that has no time left would be answered for nobody. */
+static bool try(struct chan_ring *ring, struct slot *slot)
+{
+	if (!slot->asks)
+		return try_operation(&ring->polling, slot);
+	if (!has_passed(slot->op->deadline))
+		return try_question(ring, slot);
+	over_unsent(&ring->polling, slot, -ETIMEDOUT);
+	return true;
+}
+
+static void run_line(struct chan_ring *ring, struct line *line)
 {
 	struct slot *slot, *next;
 
 	for (slot = line->first; slot; slot = next) {
 		next = slot->next;
-		if (!try(polling, slot))
+		if (!try(ring, slot))
 			return;
 		line->first = next;
-		polling->nr_waiting--;
+		ring->polling.nr_waiting--;
 	}
 }
 
@@ -189,29 +242,21 @@ static void lane_run(struct chan_ring *ring, struct lane *lane)
 {
 	if (!lane->events)
 		return;
-	run_line(&ring->polling, &lane->waiting[RECEIVING]);
-	run_line(&ring->polling, &lane->waiting[SENDING]);
+	run_line(ring, &lane->waiting[RECEIVING]);
+	run_line(ring, &lane->waiting[SENDING]);
 	lane_release_if_idle(ring, lane);
 }
 
 /* Beginning ------------------------------------------------------------------ */
 
-static void note_deadline(struct polling *polling, uint64_t deadline)
-{
-	if (deadline && (!polling->earliest || deadline < polling->earliest))
-		polling->earliest = deadline;
-}
-
 static void park(struct chan_ring *ring, struct slot *slot)
 {
 	struct polling *polling = &ring->polling;
 	enum direction direction = direction_of(slot);
-	struct lane *lane = lane_find(polling, slot->fd);
-	int err;
+	struct lane *lane = lane_of(polling, slot->fd);
+	int err = lane_watch(ring, lane,
+			     direction == RECEIVING ? EPOLLIN : EPOLLOUT);
 
-	if (!lane)
-		lane = lane_make(polling, slot->fd);
-	err = lane_watch(ring, lane, direction);
 	if (err) {
 		over_unsent(polling, slot, err);
 		lane_release_if_idle(ring, lane);
@@ -234,14 +279,121 @@ static void begin_slot(struct chan_ring *ring, struct slot *slot)
 			over_unsent(polling, slot, -EAGAIN);
 		else
 			park(ring, slot);
-	} else if (!try(polling, slot)) {
+	} else if (!try(ring, slot)) {
 		park(ring, slot);
 	}
 }
 
+/* Answers ---------------------------------------------------------------------- */
+
+static void end_asked(struct chan_ring *ring, struct slot *slot, int result)
+{
+	struct lane *lane = lane_find(&ring->polling, slot->fd);
+
+	over(&ring->polling, slot, result);
+	ring->polling.nr_waiting--;
+	lane->nr_asked--;
+	lane_release_if_idle(ring, lane);
+}
+
+/* Without an answer. Whether anybody will ever have received it nobody knows. */
+static void abandon(struct chan_ring *ring, struct slot *slot, int result)
+{
+	slot->op->state = CHAN_STATE_ABANDONED;
+	end_asked(ring, slot, result);
+}
+
+/* False: there are no more. What is no answer to an open question is dropped. */
+static bool take_answer(struct chan_ring *ring)
+{
+	struct asking *asking = &ring->polling.asking;
+	struct chan_envelope envelope;
+	int len = answer_receive(asking, &envelope);
+	struct slot *slot;
+
+	if (len < 0)
+		return len == -EBADMSG;
+	slot = slot_of_answer(ring, envelope.id);
+	if (slot)
+		end_asked(ring, slot,
+			  answer_take(asking, slot, &envelope, len));
+	return true;
+}
+
+/* As many as the channel holds. If more are there, some came since, and their edge comes. */
+static void take_answers(struct chan_ring *ring)
+{
+	unsigned int left = answers_of(ring);
+
+	if (ring->polling.asking.fd < 0)
+		return;
+	while (left-- && take_answer(ring))
+		;
+}
+
+/*
+ * Nobody is left to answer, and nothing is left to be answered: a channel that is shut
+ * down still has questions. What was answered has its answer by now.
+ */
+static void end_lost(struct chan_ring *ring, const struct lane *lane)
+{
+	const int fd = lane->fd;
+	struct chan_stat stat;
+
+	if (!lane->nr_asked || chan_stat(fd, &stat) || stat.receivers ||
+	    stat.queued)
+		return;
+	take_answers(ring);
+	for (unsigned int i = 0; i < ring->capacity; i++)
+		if (ring->slots[i].is_asked && ring->slots[i].fd == fd)
+			abandon(ring, &ring->slots[i], -EPIPE);
+}
+
+static int open_asking(struct chan_ring *ring)
+{
+	struct asking *asking = &ring->polling.asking;
+	struct epoll_event event = {
+		.events = EPOLLIN | EPOLLET,
+		.data.ptr = asking,
+	};
+	int err = open_results(ring, asking);
+
+	if (err)
+		return err;
+	err = QUIETLY(epoll_ctl(ring->fd, EPOLL_CTL_ADD, asking->fd, &event));
+	if (err)
+		close_results(asking);
+	return err;
+}
+
+/* With the first question comes what all of them need. */
+static int poll_asks(struct chan_ring *ring, const struct chan_op *op)
+{
+	struct asking *asking = &ring->polling.asking;
+	int err;
+
+	if (op->len > CHAN_MSG_MAX || op->reply_len > CHAN_ANSWER_MAX)
+		return -EMSGSIZE;
+	err = make_room(asking, op->len);
+	if (!err)
+		err = fetch_chances(asking);
+	if (!err && asking->fd < 0)
+		err = open_asking(ring);
+	if (!err)
+		err = fetch_chances(asking);
+	if (err)
+		return err;
+	return can_promise(asking, op->reply_len) ? 0 : -EBUSY;
+}
+
 /* Leaving before the end ------------------------------------------------------- */
 
-/* Ends those that have a token or, without one, that have no time left. */
+/* With a token those that have it, without one those that have no time left. */
+static bool leaves(const struct slot *slot, const uint64_t *token)
+{
+	return token ? slot->token == *token : has_passed(slot->op->deadline);
+}
+
 static int leave_line(struct polling *polling, struct line *line,
 		      const uint64_t *token, int result)
 {
@@ -250,8 +402,7 @@ static int leave_line(struct polling *polling, struct line *line,
 	int left = 0;
 
 	while ((slot = line_shift(line))) {
-		if (token ? slot->token == *token :
-			    has_passed(slot->op->deadline)) {
+		if (leaves(slot, token)) {
 			over_unsent(polling, slot, result);
 			left++;
 		} else {
@@ -276,6 +427,26 @@ static int leave_lane(struct chan_ring *ring, struct lane *lane,
 	return left;
 }
 
+static int leave_asked(struct chan_ring *ring, const uint64_t *token,
+		       int result)
+{
+	int left = 0;
+
+	for (unsigned int i = 0; i < ring->capacity; i++) {
+		struct slot *slot = &ring->slots[i];
+
+		if (!slot->is_asked)
+			continue;
+		if (leaves(slot, token)) {
+			abandon(ring, slot, result);
+			left++;
+		} else {
+			note_deadline(&ring->polling, slot->op->deadline);
+		}
+	}
+	return left;
+}
+
 static int leave_lanes(struct chan_ring *ring, const uint64_t *token,
 		       int result)
 {
@@ -289,10 +460,10 @@ static int leave_lanes(struct chan_ring *ring, const uint64_t *token,
 			left += leave_lane(ring, lane, token, result);
 		}
 	}
-	return left;
+	return left + leave_asked(ring, token, result);
 }
 
-/* The first of each line is tried once more before. */
+/* The first of each line is tried once more before; an answer that is there counts. */
 static void expire(struct chan_ring *ring)
 {
 	struct polling *polling = &ring->polling;
@@ -301,6 +472,7 @@ static void expire(struct chan_ring *ring)
 	if (!has_passed(polling->earliest))
 		return;
 	polling->earliest = 0;
+	take_answers(ring);
 	for (unsigned int i = 0; i <= polling->mask; i++) {
 		for (lane = polling->buckets[i]; lane; lane = next) {
 			next = lane->next;
@@ -359,6 +531,20 @@ static struct slot *poll_reap(struct chan_ring *ring)
 	return slot;
 }
 
+/* One of an endpoint, of the answers, or of the alarm, which only wakes. */
+static void poll_event(struct chan_ring *ring, const struct epoll_event *event)
+{
+	struct lane *lane = event->data.ptr;
+
+	if (event->data.ptr == &ring->polling.asking) {
+		take_answers(ring);
+	} else if (lane) {
+		if (event->events & EPOLLERR)
+			end_lost(ring, lane);
+		lane_run(ring, lane);
+	}
+}
+
 /* How many endpoints were ready. */
 static int poll_events(struct chan_ring *ring, uint64_t deadline)
 {
@@ -368,8 +554,7 @@ static int poll_events(struct chan_ring *ring, uint64_t deadline)
 				 deadline ? &left : NULL, NULL, 0));
 
 	for (int i = 0; i < nr; i++)
-		if (events[i].data.ptr)
-			lane_run(ring, events[i].data.ptr);
+		poll_event(ring, &events[i]);
 	return nr;
 }
 
@@ -394,6 +579,13 @@ static int poll_wait(struct chan_ring *ring, uint64_t deadline)
 	return has_passed(deadline) ? -ETIMEDOUT : 0;
 }
 
+/* Late answers keep the descriptor of the ring readable until they are taken. */
+static void poll_rest(struct chan_ring *ring)
+{
+	if (ring->polling.asking.fd >= 0)
+		poll_events(ring, CHAN_AT_ONCE);
+}
+
 static int poll_cancel(struct chan_ring *ring, uint64_t token)
 {
 	int ended;
@@ -406,6 +598,7 @@ static int poll_cancel(struct chan_ring *ring, uint64_t token)
 
 static void poll_close(struct chan_ring *ring)
 {
+	asking_end(&ring->polling.asking);
 	if (ring->polling.alarm >= 0)
 		close_quietly(ring->polling.alarm);
 	close_quietly(ring->fd);
@@ -414,10 +607,12 @@ static void poll_close(struct chan_ring *ring)
 static const struct engine poll_engine = {
 	.name = CHAN_RING_POLL,
 	.accepts = poll_accepts,
+	.asks = poll_asks,
 	.start = poll_start,
 	.submit = poll_submit,
 	.reap = poll_reap,
 	.wait = poll_wait,
+	.rest = poll_rest,
 	.cancel = poll_cancel,
 	.close = poll_close,
 };
@@ -442,6 +637,7 @@ static int poll_open(struct chan_ring *ring, unsigned int buckets)
 	int err;
 
 	memset(polling, 0, sizeof(*polling));
+	polling->asking.fd = -1;
 	ring->fd = QUIETLY(epoll_create1(EPOLL_CLOEXEC));
 	if (ring->fd < 0)
 		return ring->fd;

@@ -21,6 +21,18 @@ static int uring_accepts(const struct chan_op *op)
 	return 0;
 }
 
+/* It is a call. */
+static int uring_asks(struct chan_ring *ring, const struct chan_op *op)
+{
+	(void)ring;
+	return uring_accepts(op);
+}
+
+static void uring_rest(struct chan_ring *ring)
+{
+	(void)ring;
+}
+
 /*
  * io_uring's own ways to cancel do not reach a command. A receive is ended by its
  * tag, so it gets one that nobody else has on this endpoint.
@@ -250,10 +262,12 @@ static void uring_close(struct chan_ring *ring)
 static const struct engine uring_engine = {
 	.name = CHAN_RING_URING,
 	.accepts = uring_accepts,
+	.asks = uring_asks,
 	.start = uring_start,
 	.submit = uring_submit,
 	.reap = uring_reap,
 	.wait = uring_wait,
+	.rest = uring_rest,
 	.cancel = uring_cancel,
 	.close = uring_close,
 };
