@@ -12,9 +12,11 @@ command -v python3 >/dev/null || {
 exec python3 - <<'END'
 import asyncio
 import errno
+import gc
 import os
 import select
 import signal
+import struct
 import sys
 import threading
 
@@ -321,20 +323,179 @@ def a_task_that_is_cancelled_leaves_its_call():
     check((0, 0), (sender.stat()["queued"], sender.stat()["unsettled"]))
 
 
+class WithoutUring:
+    PATH = "/proc/sys/kernel/io_uring_disabled"
+
+    def __enter__(self):
+        with open(self.PATH) as f:
+            self.before = f.read()
+        self.set("2")
+
+    def __exit__(self, *_):
+        self.set(self.before)
+
+    def set(self, text):
+        with open(self.PATH, "w") as f:
+            f.write(text)
+
+
 @tests.append
 def without_io_uring_asyncio_is_told_so():
-    path = "/proc/sys/kernel/io_uring_disabled"
     receiver, sender = chan.pair(8)
-    with open(path) as f:
-        before = f.read()
-    try:
-        with open(path, "w") as f:
-            f.write("2")
-        check_error(errno.EPERM, lambda: asyncio.run(sender.acall(b"x")))
-    finally:
-        with open(path, "w") as f:
-            f.write(before)
+    with WithoutUring():
+        check_error(errno.EOPNOTSUPP, lambda: asyncio.run(sender.acall(b"x")))
     check(0, sender.stat()["totals_sent"])
+
+
+def count_results():
+    return sum(name.startswith("result-") for name in os.listdir("/dev/chan"))
+
+
+def both_ways(body):
+    """The same test with io_uring, and without; it gets how many channels for
+    results a loop that has asked needs."""
+    def with_uring():
+        body(0)
+
+    def without_uring():
+        with WithoutUring():
+            body(1)
+
+    for test in with_uring, without_uring:
+        test.__name__ = f"{body.__name__}_{test.__name__}"
+        tests.append(test)
+    return body
+
+
+@both_ways
+def asyncio_asks_and_answers(results):
+    receiver, sender = chan.pair(8)
+
+    async def serve(answers, nr):
+        asked = [await answers.arecv(receiver) for _ in range(nr)]
+        for question in reversed(asked[1:]):
+            check_error(errno.EMSGSIZE, question.reply, b"x" * 11)
+            question.reply(question.data + b"!")
+        asked[0].reject(errno.EDOM)
+        check_error(errno.ESTALE, asked[0].reply)
+
+    async def several():
+        with chan.Answers() as answers:
+            asks = [sender.aask(b"%d" % i, BUDGET, 10) for i in range(4)]
+            ends = await asyncio.gather(*asks, serve(answers, 4), return_exceptions=True)
+            check(results, count_results())
+            return ends
+
+    rejected, *replies, served = asyncio.run(several())
+    check([b"1!", b"2!", b"3!", None], replies + [served])
+    check((errno.EREMOTEIO, errno.EDOM, "settled"),
+          (rejected.errno, rejected.reason, rejected.state))
+    check((0, 0), (receiver.stat()["queued"], receiver.stat()["unsettled"]))
+    receiver.close()
+    check_error(errno.EPIPE, lambda: asyncio.run(sender.aask(b"x")))
+
+
+@both_ways
+def a_channel_for_results_goes_with_its_loop(results):
+    receiver, sender = chan.pair(8)
+
+    async def some():
+        with chan.Answers() as answers:
+            for _ in range(20):
+                asked = asyncio.ensure_future(sender.aask(b"x"))
+                (await answers.arecv(receiver)).reply(b"here")
+                check(b"here", await asked)
+                check(results, count_results())
+
+    gc.collect()
+    check(0, count_results())
+    asyncio.run(some())
+    gc.collect()
+    check(0, count_results())
+
+
+@both_ways
+def a_question_survives_who_was_asked(results):
+    receiver, sender = chan.pair(8)
+    other = receiver.derive(chan.RECV)
+
+    async def die():
+        with chan.Answers(1) as answers:
+            asked = asyncio.ensure_future(sender.aask(b"x", BUDGET))
+            first = await answers.arecv(other)
+            other.close()
+            second = await answers.arecv(receiver)
+            check((b"x", 1, 2), (first.data, first.attempt, second.attempt))
+            second.reply(b"here")
+            return await asked
+
+    check(b"here", asyncio.run(die()))
+
+
+@both_ways
+def a_question_that_is_given_up_is_answered_for_nobody(results):
+    receiver, sender = chan.pair(8)
+
+    async def leave():
+        with chan.Answers() as answers:
+            late = await asyncio.gather(sender.aask(b"late", 0.05),
+                                        return_exceptions=True)
+            cancelled = asyncio.ensure_future(sender.aask(b"cancelled"))
+            await asyncio.sleep(0)
+            cancelled.cancel()
+            await asyncio.wait([cancelled])
+            check(True, cancelled.cancelled())
+            after = asyncio.ensure_future(sender.aask(b"after", BUDGET))
+            question = await answers.arecv(receiver)
+            while question.data != b"after":
+                question.reply(b"to nobody")
+                question = await answers.arecv(receiver)
+            question.reply(b"here")
+            return late[0], await after
+
+    late, after = asyncio.run(leave())
+    check((errno.ETIMEDOUT, "abandoned" if results else "withdrawn", b"here"),
+          (late.errno, late.state, after))
+
+
+@tests.append
+def calls_and_other_messages_are_received_alike():
+    receiver, sender = chan.pair(8)
+    with chan.Answers() as answers:
+        caller = Thread(sender.call, b"question", timeout=BUDGET)
+        question = answers.recv(receiver, BUDGET)
+        check((b"question", chan.REPLY), (question.data, question.duty))
+        question.reply(b"answer")
+        check(b"answer", caller.end())
+        sender.send_work(b"dig")
+        work = answers.recv(receiver, 0)
+        check((b"dig", chan.ACK), (work.data, work.duty))
+        check_error(errno.EINVAL, work.reply)
+        work.ack()
+        check_error(errno.ETIMEDOUT, answers.recv, receiver, 0)
+    try:
+        work.reply()
+    except ValueError:
+        return
+    raise Failure("closed answers answer")
+
+
+# As lib/chan.h has it: id, channel, reply_len, verdict, error, version, 0, magic.
+@tests.append
+def an_envelope_that_makes_no_sense_is_refused():
+    receiver, sender = chan.pair(8)
+    good = 1, 2, 10, 0, 0, 1, 0, 0x9d1f5ae67c24b383
+    with chan.Answers() as answers:
+        for wrong in range(7):
+            bad = list(good)
+            bad[wrong] = 0 if wrong < 2 else 1 << 20
+            for envelope in bad, good:
+                sender.send_work(b"text" + struct.pack("=QQQIIIIQ", *envelope))
+            question = answers.recv(receiver, 0)
+            check((b"text", chan.REPLY, 10),
+                  (question.data, question.duty, question.reply_len))
+            check((0, 1), (receiver.stat()["queued"], receiver.stat()["unsettled"]))
+            check_error(errno.ECANCELED, question.reply, b"nobody")
 
 
 @tests.append

@@ -25,8 +25,8 @@ import errno
 import os
 import weakref
 
-__all__ = ["Channel", "Error", "Message", "ask", "create", "open", "pair", "query",
-           "remove", "select", "task", "tell", "version"]
+__all__ = ["Answers", "Channel", "Error", "Message", "Question", "ask", "create",
+           "open", "pair", "query", "remove", "select", "task", "tell", "version"]
 
 SEND, RECV, ADMIN = 1, 2, 4                         # rights
 HANGUP, EPHEMERAL, WORKQUEUE, FIXED = 1, 2, 4, 8    # flags of create()
@@ -38,7 +38,8 @@ STATES = "withdrawn", "queued", "received", "settled", "abandoned"
 _PEEK, _ORDERED = 1 << 1, 1 << 4
 _OP_SEND, _OP_RECV = 1, 2
 _MSG_DEFAULT = 64 << 10
-_RING_URING, _AT_ONCE = 1, 1
+_ANSWER_DEFAULT = 4 << 10
+_ANY_ENGINE, _AT_ONCE = 0, 1
 
 _lib = ctypes.CDLL("libchan.so.0")
 
@@ -80,6 +81,10 @@ class _Query(ctypes.Structure):
                 ("name_max", _u32), ("msg_overhead", _u32)]
 
 
+class _Question(ctypes.Structure):
+    _fields_ = [("msg", _Op), ("id", _u64), ("channel", _u64)]
+
+
 class _Done(ctypes.Structure):
     _fields_ = [("op", ctypes.c_void_p), ("token", _u64), ("result", ctypes.c_int)]
 
@@ -113,9 +118,17 @@ _ring_open = _declare("chan_ring_open", ctypes.POINTER(_ring_p), ctypes.c_uint,
 _ring_close = _declare("chan_ring_close", _ring_p, result=None)
 _ring_fd = _declare("chan_ring_fd", _ring_p)
 _ring_start = _declare("chan_ring_start", _ring_p, _op_p, _u64)
+_ring_ask = _declare("chan_ring_ask", _ring_p, _op_p, _u64)
 _ring_submit = _declare("chan_ring_submit", _ring_p)
 _ring_next = _declare("chan_ring_next", _ring_p, ctypes.POINTER(_Done), _u64)
 _ring_cancel = _declare("chan_ring_cancel", _ring_p, _u64)
+_question_p, _answers_p = ctypes.POINTER(_Question), ctypes.c_void_p
+_unwrap = _declare("chan_unwrap", _question_p)
+_answers_open = _declare("chan_answers_open", ctypes.POINTER(_answers_p), ctypes.c_uint)
+_answers_close = _declare("chan_answers_close", _answers_p, result=None)
+_answers_reply = _declare("chan_answers_reply", _answers_p, _question_p,
+                          ctypes.c_char_p, _size)
+_answers_reject = _declare("chan_answers_reject", _answers_p, _question_p, ctypes.c_int)
 _in_ns = _declare("chan_in_ns", _u64, result=_u64)
 _version = _declare("chan_version", result=ctypes.c_char_p)
 
@@ -181,18 +194,18 @@ class _Calls:
 
     def __init__(self, loop):
         self.ring, self.under_way, self.token = _ring_p(), {}, 0
-        _check(_ring_open(self.ring, self.CAPACITY, _RING_URING))
+        _check(_ring_open(self.ring, self.CAPACITY, _ANY_ENGINE))
         loop.add_reader(_ring_fd(self.ring), self.take)
 
     def __del__(self):
         if self.ring:
             _ring_close(self.ring)
 
-    async def run(self, op):
+    async def run(self, op, start):
         import asyncio
         self.token += 1
         token, future = self.token, asyncio.get_running_loop().create_future()
-        _check(_ring_start(self.ring, op, token))
+        _check(start(self.ring, op, token))
         self.under_way[token] = op, future
         _check(_ring_submit(self.ring))
         try:
@@ -230,6 +243,67 @@ class Message:
 
     def give_back(self):
         _check(_return(self.channel.fileno(), self.token))
+
+
+class Question(Message):
+    """What Answers has received; settle it by reply(), reject() or give_back()."""
+
+    def __init__(self, answers, channel, op, data):
+        self.answers, self.record = answers, _Question(msg=op)
+        self.record.msg.buf = ctypes.cast(data, ctypes.c_void_p).value
+        length = _check(_unwrap(self.record))
+        super().__init__(channel, self.record.msg, data[:length])
+
+    def reply(self, data=b""):
+        data = bytes(data)
+        _check(_answers_reply(self.answers.made(), self.record, data, len(data)))
+
+    def reject(self, number):
+        _check(_answers_reject(self.answers.made(), self.record, number))
+
+
+class Answers:
+    """Takes calls and the questions of Channel.aask() alike, and answers them.
+
+    It keeps the channels of so many askers open. It is for one thread.
+    """
+
+    def __init__(self, capacity=64):
+        self._made = _answers_p()
+        _check(_answers_open(self._made, capacity))
+
+    def made(self):
+        if not self._made:
+            raise ValueError("the answers are closed")
+        return self._made
+
+    def close(self):
+        made, self._made = self._made, _answers_p()
+        if made:
+            _answers_close(made)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __del__(self):
+        self.close()
+
+    def recv(self, channel, timeout=None):
+        """The next question, or a message that is none: its duty is not REPLY."""
+        deadline = _deadline(timeout)
+        while True:
+            op, data = channel._take(0, deadline, _MSG_DEFAULT)
+            try:
+                return Question(self, channel, op, data)
+            except Error:  # nobody can answer it
+                _check(_reject(channel.fileno(), op.id, errno.EBADMSG))
+
+    async def arecv(self, channel):
+        return await channel._when("add_reader", "remove_reader",
+                                   lambda: self.recv(channel, 0))
 
 
 class Channel:
@@ -293,15 +367,15 @@ class Channel:
         op = self._call(data, timeout, reply_len, on_death)
         return ctypes.string_at(op.room, _finish(op))
 
-    def _recv(self, flags, timeout, room):
+    def _recv(self, flags, deadline, room):
         return _Op(code=_OP_RECV, flags=flags, fd=self.fileno(), len=len(room),
-                   buf=ctypes.addressof(room), deadline=_deadline(timeout))
+                   buf=ctypes.addressof(room), deadline=deadline)
 
-    def _take(self, flags, timeout, length):
-        """With more room, if the message needs it."""
+    def _take(self, flags, deadline, length):
+        """The record and the bytes, with more room if the message needs it."""
         while True:
             room = ctypes.create_string_buffer(max(1, length))
-            op = self._recv(flags, timeout, room)
+            op = self._recv(flags, deadline, room)
             try:
                 n = _finish(op)
             except Error as e:
@@ -309,13 +383,13 @@ class Channel:
                     raise
                 length = op.len
             else:
-                return Message(self, op, ctypes.string_at(room, n))
+                return op, ctypes.string_at(room, n)
 
     def recv(self, timeout=None):
-        return self._take(0, timeout, _MSG_DEFAULT)
+        return Message(self, *self._take(0, _deadline(timeout), _MSG_DEFAULT))
 
     def peek(self, timeout=None):
-        return self._take(_PEEK, timeout, _MSG_DEFAULT)
+        return Message(self, *self._take(_PEEK, _deadline(timeout), _MSG_DEFAULT))
 
     def stat(self):
         stat = _Stat()
@@ -352,12 +426,24 @@ class Channel:
     async def acall(self, data, timeout=None, reply_len=_MSG_DEFAULT, on_death=FAIL):
         """As call(). A task that is cancelled meanwhile has left its call.
 
-        This needs io_uring: without it, it is EPERM, ENOSYS or EOPNOTSUPP.
+        This needs io_uring: without it, it is EOPNOTSUPP, and aask() is what there is.
         """
-        import asyncio
         op = self._call(data, timeout, reply_len, on_death)
+        return await self._of_loop(op, _ring_start)
+
+    async def aask(self, data, timeout=None, reply_len=_ANSWER_DEFAULT):
+        """As acall(), with io_uring or without, of who receives by Answers.
+
+        One who dies before it has answered does not lose the question. Without io_uring
+        an answer has up to 64 KiB, and all that are open up to 1 MiB: then EBUSY.
+        """
+        op = self._call(data, timeout, reply_len, REDELIVER)
+        return await self._of_loop(op, _ring_ask)
+
+    async def _of_loop(self, op, start):
+        import asyncio
         calls = _Calls.of(asyncio.get_running_loop())
-        return ctypes.string_at(op.room, await calls.run(op))
+        return ctypes.string_at(op.room, await calls.run(op, start))
 
 
 def create(name=None, cap=64, flags=0, **attributes):
@@ -391,7 +477,7 @@ def select(arms, timeout=None, ordered=False):
     for i, arm in enumerate(arms):
         if isinstance(arm, Channel):
             kept.append(ctypes.create_string_buffer(arm.stat()["msg_max"]))
-            ops[i] = arm._recv(0, None, kept[i])
+            ops[i] = arm._recv(0, 0, kept[i])
         else:
             kept.append(bytes(arm[1]))
             ops[i] = arm[0]._send(kept[i], None)
