@@ -53,16 +53,6 @@ static void *put(char *edge, const void *record, size_t size, size_t behind)
 	return at;
 }
 
-static void *put_read_only(char *edge, const void *record, size_t size)
-{
-	size_t page = sysconf(_SC_PAGESIZE);
-
-	mprotect(edge, page, PROT_READ | PROT_WRITE);
-	memcpy(edge, record, size);
-	mprotect(edge, page, PROT_READ);
-	return edge;
-}
-
 TEST_F(errors, unreadable_record_before_a_malformed_one)
 {
 	struct chan_create c = create_record(NULL);
