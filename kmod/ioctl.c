@@ -273,7 +273,9 @@ static long shutdown(struct chan_endpoint *endpoint)
 	return 0;
 }
 
-static long op(struct chan_endpoint *endpoint, const struct chan_record *rec)
+/* Its record is long: no other command is to have room for it. */
+static noinline long op(struct chan_endpoint *endpoint,
+			const struct chan_record *rec)
 {
 	struct chan_call call __uninitialized;
 	int result;

@@ -192,21 +192,6 @@ int chan_op_try(struct chan_endpoint *endpoint, struct chan_call *call)
 	return run(endpoint, call);
 }
 
-int chan_op_read(struct chan_call *call, const struct chan_record *record)
-{
-	int err;
-
-	err = chan_record_in(record, &call->op, sizeof(call->op),
-			     CHAN_RECORD_V1(typeof(call->op), sent_at));
-	if (err)
-		return err;
-	call->record = *record;
-	call->deadline = call->op.deadline;
-	call->nowait = call->op.flags & CHAN_NOWAIT;
-	chan_op_begin(call);
-	return 0;
-}
-
 /* What cannot be told must not be restarted: the record would not know. */
 int chan_op_finish(struct chan_call *call, int result)
 {

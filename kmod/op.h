@@ -70,7 +70,21 @@ int chan_op_tell_end(struct chan_call *call);
  *
  * Return: 0 or, and then there is nothing to be told, see chan_record_in().
  */
-int chan_op_read(struct chan_call *call, const struct chan_record *record);
+static __always_inline int chan_op_read(struct chan_call *call,
+					const struct chan_record *record)
+{
+	int err;
+
+	err = chan_record_in(record, &call->op, sizeof(call->op),
+			     CHAN_RECORD_V1(typeof(call->op), sent_at));
+	if (err)
+		return err;
+	call->record = *record;
+	call->deadline = call->op.deadline;
+	call->nowait = call->op.flags & CHAN_NOWAIT;
+	chan_op_begin(call);
+	return 0;
+}
 
 /**
  * chan_op_finish() - tell what came of an operation
