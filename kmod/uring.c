@@ -196,18 +196,21 @@ static void begin_turn(struct io_uring_cmd *cmd, unsigned int issue_flags)
 		shots->issue_flags = issue_flags;
 }
 
-static void end_turn(struct io_uring_cmd *cmd, int result,
-		     unsigned int issue_flags)
+static noinline void end_turn_of_shots(struct multishot *shots, int result)
+{
+	result = receive_all(shots, result);
+	if (result != -EINPROGRESS)
+		end_shots(shots, result);
+}
+
+static __always_inline void end_turn(struct io_uring_cmd *cmd, int result,
+				     unsigned int issue_flags)
 {
 	struct multishot *shots = shots_of(cmd);
 
 	if (unlikely(shots))
-		result = receive_all(shots, result);
-	if (result == -EINPROGRESS)
-		return;
-	if (unlikely(shots))
-		end_shots(shots, result);
-	else
+		end_turn_of_shots(shots, result);
+	else if (result != -EINPROGRESS)
 		end(cmd, result, issue_flags);
 }
 
@@ -293,7 +296,8 @@ static int provide(struct chan_series *series, u32 len, struct chan_payload *to)
 	return blank_rest(record);
 }
 
-static int begin_shots(struct io_uring_cmd *cmd, struct chan_call *call)
+static noinline int begin_shots(struct io_uring_cmd *cmd,
+				struct chan_call *call)
 {
 	struct multishot *shots;
 	int result;
