@@ -177,6 +177,19 @@ def _result(op, ret):
     return ret
 
 
+class _Closing:
+    """What is closed at the end of a with, or when it goes."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __del__(self):
+        self.close()
+
+
 class _Calls:
     """Those of one loop that are under way, on a ring of the library's.
 
@@ -262,7 +275,7 @@ class Question(Message):
         _check(_answers_reject(self.answers.made(), self.record, number))
 
 
-class Answers:
+class Answers(_Closing):
     """Takes calls and the questions of Channel.aask() alike, and answers them.
 
     It keeps the channels of so many askers open. It is for one thread.
@@ -282,15 +295,6 @@ class Answers:
         if made:
             _answers_close(made)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def __del__(self):
-        self.close()
-
     def recv(self, channel, timeout=None):
         """The next question, or a message that is none: its duty is not REPLY."""
         deadline = _deadline(timeout)
@@ -306,7 +310,7 @@ class Answers:
                                    lambda: self.recv(channel, 0))
 
 
-class Channel:
+class Channel(_Closing):
     """An endpoint. It owns its descriptor, and closes it when it goes."""
 
     def __init__(self, fd):
@@ -324,15 +328,6 @@ class Channel:
     def close(self):
         if self._fd >= 0:
             os.close(self.detach())
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def __del__(self):
-        self.close()
 
     def derive(self, rights, badge=0):
         return Channel(_check(_derive(self.fileno(), rights, badge)))
