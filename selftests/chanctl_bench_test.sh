@@ -138,8 +138,17 @@ def bench_says_that_gnuplot_has_failed():
     check((1, 1 + len(WAYS)), (p.returncode, p.stdout.count(b"\n")))
     check(b'chanctl: gnuplot has failed, so "x.svg" is no picture; see above what it says, '
           b'or leave --plot out.\n', p.stderr)
+    check(False, os.path.exists(f"{PLACE}/x.svg"))
     # One that does not even read its script.
     check(p.stderr, bench_with_gnuplot("exit 1", "--plot", "x.svg").stderr)
+
+
+@nothing
+def bench_leaves_a_file_that_was_there():
+    name = f"{PLACE}/old.svg"
+    write("old.svg", "old", 0o644)
+    check(1, bench_with_gnuplot("cat >script; exit 3", "--plot", name).returncode)
+    check(True, os.path.exists(name))
 
 
 @nothing
@@ -151,6 +160,7 @@ def bench_says_that_there_is_no_gnuplot():
     check((1, b""), (p.returncode, p.stdout))
     check(b'chanctl: there is no gnuplot, which draws the plot; install it with '
           b'"apt-get install gnuplot-nox".\n', p.stderr)
+    check(False, os.path.exists(f"{PLACE}/x.svg"))
 
 
 @nothing

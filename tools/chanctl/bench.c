@@ -178,6 +178,12 @@ int verb_bench(int argc, char **argv)
 		plot_choose(&plot, argv[0], wish.plot);
 	if (!sysfs_is_there())
 		return explain("", ENODEV);
-	code = wish.plot ? plot_begin(&plot) : 0;
-	return code ? code : bench(wish.plot ? &plot : NULL);
+	if (!wish.plot)
+		return bench(NULL);
+	code = plot_begin(&plot);
+	if (!code)
+		code = bench(&plot);
+	if (code)
+		plot_forget(&plot);
+	return code;
 }

@@ -72,11 +72,20 @@ static int start_gnuplot(struct plot *plot, int in)
 	return ret;
 }
 
+static int open_picture(struct plot *plot)
+{
+	const int flags = O_WRONLY | O_CLOEXEC;
+	int fd = open(plot->path, flags | O_CREAT | O_EXCL, 0666);
+
+	plot->is_new = fd >= 0;
+	return fd < 0 && errno == EEXIST ? open(plot->path, flags) : fd;
+}
+
 int plot_begin(struct plot *plot)
 {
 	int ends[2], ret;
 
-	plot->out = open(plot->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	plot->out = open_picture(plot);
 	if (plot->out < 0) {
 		complain(
 			"\"%s\" cannot be written: %s; name another file with --plot",
@@ -166,4 +175,10 @@ int plot_end(struct plot *plot, const char *title, const struct figure *figures,
 		"gnuplot has failed, so \"%s\" is no picture; see above what it says, or leave --plot out",
 		plot->path);
 	return EXIT_FAILURE;
+}
+
+void plot_forget(const struct plot *plot)
+{
+	if (plot->is_new)
+		unlink(plot->path);
 }

@@ -5,6 +5,7 @@
 #ifndef PLOT_H
 #define PLOT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/types.h>
@@ -26,6 +27,7 @@ struct figure {
 struct plot {
 	const char *path, *terminal;
 	int out;
+	bool is_new; /* the file was not there before */
 	pid_t gnuplot;
 	FILE *script;
 };
@@ -45,5 +47,8 @@ int plot_begin(struct plot *plot);
 /* Draws @nr figures, and ends; 0, or the exit code after an error that was said. */
 int plot_end(struct plot *plot, const char *title, const struct figure *figures,
 	     size_t nr);
+
+/* After an error that was said: a file that was made for the picture goes. */
+void plot_forget(const struct plot *plot);
 
 #endif /* PLOT_H */
