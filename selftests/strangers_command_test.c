@@ -122,12 +122,13 @@ TEST_F(command, socat_writes)
 	       "cat $N & echo one | socat -u - OPEN:$N,wronly; wait $!");
 }
 
+/* By itself it gives the program half a second to end. */
 TEST_F(command, socat_joins_two_to_a_program)
 {
 	NEEDS("socat");
 	SCRIPT("ONE\n",
 	       "cat $M &\n"
-	       "socat OPEN:$N,rdonly!!OPEN:$M,wronly EXEC:'tr a-z A-Z' &\n"
+	       "socat -t 60 OPEN:$N,rdonly!!OPEN:$M,wronly EXEC:'tr a-z A-Z' &\n"
 	       "echo one >$N; wait");
 }
 
