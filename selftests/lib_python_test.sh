@@ -22,9 +22,9 @@ import threading
 
 sys.path.insert(0, os.getcwd())
 import chan
-from tap import Failure, check, run_tests
+from tap import Failure, check, run_tests, slowness
 
-BUDGET = 10  # seconds for each test
+BUDGET = 10 * slowness()  # seconds for each test
 NAME = "t-lib-python"
 tests = []
 
@@ -438,7 +438,7 @@ def a_question_that_is_given_up_is_answered_for_nobody(results):
 
     async def leave():
         with chan.Answers() as answers:
-            late = await asyncio.gather(sender.aask(b"late", 0.05),
+            late = await asyncio.gather(sender.aask(b"late", 0.05 * slowness()),
                                         return_exceptions=True)
             cancelled = asyncio.ensure_future(sender.aask(b"cancelled"))
             await asyncio.sleep(0)

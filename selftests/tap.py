@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What tests in Python have in common: what they check, and how they run one after
 the other. It is beside them."""
+import os
 import signal
 import sys
 import traceback
@@ -13,6 +14,11 @@ class Failure(Exception):
 def check(want, got, what=None):
     if want != got:
         raise Failure(f"{what + ': ' if what else ''}{got!r}, not {want!r}")
+
+
+def slowness():
+    """How often as long as elsewhere a test may take here."""
+    return int(os.environ.get("SLOWNESS") or 1)
 
 
 def passes(body, budget):
