@@ -44,15 +44,12 @@ int chan_answers_open(struct chan_answers **answers, unsigned int capacity)
 {
 	size_t each = sizeof(struct asker) + sizeof(struct pollfd);
 	size_t size = sizeof(struct chan_answers) + capacity * each;
-	int before = errno;
 	struct chan_answers *made;
 
 	if (!capacity || capacity > CHAN_ANSWERS_MAX)
 		return -EINVAL;
-	made = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	errno = before;
-	if (made == MAP_FAILED)
+	made = map_quietly(size);
+	if (!made)
 		return -ENOMEM;
 	made->size = size;
 	made->capacity = capacity;

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "chan.h"
@@ -49,6 +50,17 @@ static inline void close_quietly(int fd)
 
 	close(fd);
 	errno = before;
+}
+
+/* All zero; NULL: there is none. */
+static inline void *map_quietly(size_t size)
+{
+	int before = errno;
+	void *made = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	errno = before;
+	return made == MAP_FAILED ? NULL : made;
 }
 
 /* The same on the control node, which is opened for it. */

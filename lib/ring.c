@@ -23,12 +23,9 @@ static struct chan_ring *ring_make(unsigned int capacity)
 	size_t size = sizeof(struct chan_ring) +
 		      capacity * (sizeof(struct slot) + sizeof(struct lane)) +
 		      buckets_for(capacity) * sizeof(struct lane *);
-	int before = errno;
-	struct chan_ring *ring = mmap(NULL, size, PROT_READ | PROT_WRITE,
-				      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct chan_ring *ring = map_quietly(size);
 
-	errno = before;
-	if (ring == MAP_FAILED)
+	if (!ring)
 		return NULL;
 	ring->size = size;
 	ring->capacity = capacity;

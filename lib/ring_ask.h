@@ -103,21 +103,18 @@ static int open_results(struct chan_ring *ring, struct asking *asking)
 static int make_room(struct asking *asking, size_t len)
 {
 	size_t size = len + sizeof(struct chan_envelope);
-	int before = errno;
 	void *buf;
 
 	if (size < ANSWER_MAX)
 		size = ANSWER_MAX;
 	if (size <= asking->size)
 		return 0;
-	if (asking->buf)
-		buf = mremap(asking->buf, asking->size, size, MREMAP_MAYMOVE);
-	else
-		buf = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	errno = before;
-	if (buf == MAP_FAILED)
+	buf = map_quietly(size);
+	if (!buf)
 		return -ENOMEM;
+	/* Between two questions nothing in it is of use. */
+	if (asking->buf)
+		munmap(asking->buf, asking->size);
 	asking->buf = buf;
 	asking->size = size;
 	return 0;

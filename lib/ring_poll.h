@@ -356,8 +356,10 @@ static int open_asking(struct chan_ring *ring)
 		.events = EPOLLIN | EPOLLET,
 		.data.ptr = asking,
 	};
-	int err = open_results(ring, asking);
+	int err = fetch_chances(asking);
 
+	if (!err)
+		err = open_results(ring, asking);
 	if (err)
 		return err;
 	err = QUIETLY(epoll_ctl(ring->fd, EPOLL_CTL_ADD, asking->fd, &event));
@@ -375,8 +377,6 @@ static int poll_asks(struct chan_ring *ring, const struct chan_op *op)
 	if (op->len > CHAN_MSG_MAX || op->reply_len > CHAN_ANSWER_MAX)
 		return -EMSGSIZE;
 	err = make_room(asking, op->len);
-	if (!err)
-		err = fetch_chances(asking);
 	if (!err && asking->fd < 0)
 		err = open_asking(ring);
 	if (!err)
