@@ -37,29 +37,32 @@ static DEFINE_MUTEX(charge_lock);
 static DEFINE_XARRAY(users); /* charge_lock; by kuid */
 static unsigned int nr_channels; /* charge_lock */
 
-static struct chan_limits limits = {
+struct chan_limits chan_charge_limits_set = {
 	.max_channels = 4096,
 	.user_channels = 1024,
 	.user_bytes = 64 << 20,
 	.max_parked = 4096,
 };
 
-module_param_named(max_channels, limits.max_channels, uint, 0644);
+module_param_named(max_channels, chan_charge_limits_set.max_channels, uint,
+		   0644);
 MODULE_PARM_DESC(max_channels, "channels on the whole machine");
-module_param_named(user_channels, limits.user_channels, uint, 0644);
+module_param_named(user_channels, chan_charge_limits_set.user_channels, uint,
+		   0644);
 MODULE_PARM_DESC(user_channels, "channels of one user");
-module_param_named(user_bytes, limits.user_bytes, ullong, 0644);
+module_param_named(user_bytes, chan_charge_limits_set.user_bytes, ullong, 0644);
 MODULE_PARM_DESC(user_bytes, "bytes that the channels of one user may hold");
-module_param_named(max_parked, limits.max_parked, uint, 0644);
+module_param_named(max_parked, chan_charge_limits_set.max_parked, uint, 0644);
 MODULE_PARM_DESC(max_parked, "pending io_uring operations of one endpoint");
 
 struct chan_limits chan_charge_limits(void)
 {
 	return (struct chan_limits){
-		.max_channels = READ_ONCE(limits.max_channels),
-		.user_channels = READ_ONCE(limits.user_channels),
-		.user_bytes = READ_ONCE(limits.user_bytes),
-		.max_parked = READ_ONCE(limits.max_parked),
+		.max_channels = READ_ONCE(chan_charge_limits_set.max_channels),
+		.user_channels =
+			READ_ONCE(chan_charge_limits_set.user_channels),
+		.user_bytes = READ_ONCE(chan_charge_limits_set.user_bytes),
+		.max_parked = READ_ONCE(chan_charge_limits_set.max_parked),
 	};
 }
 
@@ -120,7 +123,7 @@ int chan_charge_channel(const struct cred *cred, u64 bytes,
 	int err;
 
 	guard(mutex)(&charge_lock);
-	if (nr_channels >= READ_ONCE(limits.max_channels))
+	if (nr_channels >= READ_ONCE(chan_charge_limits_set.max_channels))
 		return -ENOSPC;
 	user = user_get(cred->euid);
 	if (!user)

@@ -5,6 +5,7 @@
 #ifndef CHAN_CHARGE_H
 #define CHAN_CHARGE_H
 
+#include <linux/compiler.h>
 #include <linux/cred.h>
 #include <linux/types.h>
 
@@ -26,6 +27,19 @@ struct chan_limits {
 	unsigned long long user_bytes;
 	unsigned int max_parked;
 };
+
+/* Read by the functions below alone. */
+extern struct chan_limits chan_charge_limits_set;
+
+/**
+ * chan_charge_max_parked() - read the one that many operations ask for
+ *
+ * Return: what is in force now.
+ */
+static inline unsigned int chan_charge_max_parked(void)
+{
+	return READ_ONCE(chan_charge_limits_set.max_parked);
+}
 
 /**
  * chan_charge_limits() - read the limits once

@@ -108,7 +108,7 @@ static bool too_many(struct chan_endpoint *endpoint)
 {
 	unsigned int nr = atomic_inc_return(&endpoint->nr_pending);
 
-	return nr > chan_charge_limits().max_parked;
+	return nr > chan_charge_max_parked();
 }
 
 static struct chan_pending *make(struct chan_endpoint *endpoint,

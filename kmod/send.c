@@ -328,7 +328,7 @@ static bool keeps_too_many(const struct chan_endpoint *endpoint)
 
 	if (!kept)
 		return false;
-	return kept >= chan_charge_limits().max_parked ||
+	return kept >= chan_charge_max_parked() ||
 	       READ_ONCE(endpoint->kept_bytes) >=
 		       chan_channel_leeway(endpoint->channel);
 }
