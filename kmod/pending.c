@@ -186,7 +186,7 @@ void chan_pending_make_series(struct chan_pending *pending,
 /* True if CHAN_OP_CANCEL has counted it. */
 static bool end_series(struct chan_pending *pending)
 {
-	struct chan_series *series = pending->series;
+	struct chan_series *series = chan_pending_series(pending);
 
 	return series && chan_series_end(series, pending->endpoint);
 }
@@ -201,7 +201,7 @@ void chan_pending_destroy(struct chan_pending *pending)
 
 static int try_to_receive(struct chan_pending *pending)
 {
-	if (unlikely(pending->series) && pending->series->canceled)
+	if (unlikely(chan_pending_series(pending)) && pending->series->canceled)
 		return -ECANCELED;
 	return chan_receive_try(&pending->receiving, &pending->waiter);
 }
@@ -250,7 +250,7 @@ static int copy(struct chan_pending *pending)
 	const struct chan_waiter *waiter = &pending->waiter;
 	int err = 0;
 
-	if (unlikely(pending->series) && !waiter->result)
+	if (unlikely(chan_pending_series(pending)) && !waiter->result)
 		err = provide(pending);
 	return err ?: chan_receive_conclude(&pending->receiving, waiter);
 }
@@ -320,7 +320,7 @@ static int start(struct chan_pending *pending)
 /* Of a series the record tells how it ends. */
 static int tell(struct chan_pending *pending, int result)
 {
-	if (unlikely(pending->series)) {
+	if (unlikely(chan_pending_series(pending))) {
 		if (result >= 0)
 			return result;
 		if (end_series(pending))

@@ -8,6 +8,7 @@
 #include <linux/atomic.h>
 #include <linux/hrtimer.h>
 
+#include "compat.h"
 #include "endpoint.h"
 #include "message.h"
 #include "op.h"
@@ -60,6 +61,18 @@ struct chan_pending {
 	void (*resume)(struct chan_pending *pending);
 	void *owner;
 };
+
+/**
+ * chan_pending_series() - does it start over?
+ * @pending: which
+ *
+ * Return: what it has for that, or NULL.
+ */
+static inline struct chan_series *
+chan_pending_series(const struct chan_pending *pending)
+{
+	return CHAN_COMPAT_URING_MULTISHOT ? pending->series : NULL;
+}
 
 /**
  * chan_pending_init() - make the cache of pending operations

@@ -20,7 +20,6 @@ void chan_series_begin(struct chan_series *series,
 	struct chan_channel *channel = endpoint->channel;
 
 	series->waiter = waiter;
-	series->tag = call->op.tag;
 	series->canceled = false;
 	series->call = *call;
 	/* What it cannot be told of there, it does not receive. */
@@ -49,7 +48,7 @@ int chan_series_cancel(struct chan_endpoint *endpoint, u64 tag)
 
 	lockdep_assert_held(&endpoint->channel->lock);
 	list_for_each_entry(series, &endpoint->series, mine) {
-		if (series->tag != tag || series->canceled)
+		if (series->call.op.tag != tag || series->canceled)
 			continue;
 		series->canceled = true;
 		/* True only while it is in a list, which needs the lock. */

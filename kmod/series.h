@@ -16,7 +16,6 @@
  * struct chan_series - what such a RECV has beside a pending operation
  * @mine: among those of its endpoint; under the lock of its channel
  * @waiter: of the pending operation, which waits for one message after the other
- * @tag: for CHAN_OP_CANCEL; 0 is none
  * @canceled: by CHAN_OP_CANCEL: it does not start over; under the channel's lock
  * @call: whose record tells of the next message
  * @provide: finds room for a message of @len bytes, for @call's record and @to;
@@ -30,7 +29,6 @@
 struct chan_series {
 	struct list_head mine;
 	const struct chan_waiter *waiter;
-	u64 tag;
 	bool canceled;
 	struct chan_call call;
 	int (*provide)(struct chan_series *series, u32 len,

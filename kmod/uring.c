@@ -39,14 +39,12 @@ struct entry {
  * struct command - what is kept with a command
  * @record: the address of its record
  * @pending: its operation, once it has to wait
- * @group: of the buffers for its messages
- * @multishot: it receives one message after the other
+ * @group: of the buffers for its messages, if it receives many
  */
 struct command {
 	u64 record;
 	struct chan_pending *pending;
 	u16 group;
-	bool multishot;
 };
 
 /**
@@ -78,7 +76,8 @@ static struct command *command_of(struct io_uring_cmd *cmd)
 /* Of a command that has to wait; NULL if that is for one message only. */
 static struct multishot *shots_of(struct io_uring_cmd *cmd)
 {
-	struct chan_series *series = command_of(cmd)->pending->series;
+	struct chan_series *series =
+		chan_pending_series(command_of(cmd)->pending);
 
 	if (likely(!series))
 		return NULL;
@@ -95,7 +94,6 @@ static int read_flags(struct io_uring_cmd *cmd)
 	    chan_feature_lacks(CHAN_FEATURE_URING_MULTISHOT))
 		return -EINVAL;
 	command->group = READ_ONCE(cmd->sqe->buf_group);
-	command->multishot = true;
 	return 0;
 }
 
@@ -113,7 +111,7 @@ static int read_entry(struct io_uring_cmd *cmd)
 		return -EOPNOTSUPP;
 	if (spare)
 		return -EINVAL;
-	*command_of(cmd) = (struct command){ .record = record };
+	command_of(cmd)->record = record;
 	return cmd->flags & IORING_URING_CMD_MASK ? read_flags(cmd) : 0;
 }
 
@@ -335,7 +333,7 @@ static int begin(struct io_uring_cmd *cmd)
 	call.posted = true;
 	if (call.op.fd && call.op.fd != -1)
 		return chan_op_finish(&call, -EINVAL);
-	if (unlikely(command_of(cmd)->multishot))
+	if (unlikely(chan_compat_uring_is_multishot(cmd)))
 		return begin_shots(cmd, &call);
 	result = chan_op_run_at_once(endpoint, &call);
 	if (result != -EINPROGRESS)
