@@ -8,6 +8,7 @@
 #include <linux/array_size.h>
 #include <linux/bits.h>
 #include <linux/errno.h>
+#include <linux/sched.h>
 
 #include "compat.h"
 #include "flow.h"
@@ -213,7 +214,11 @@ static bool may_be_ready(const struct chan_endpoint *endpoint,
 		return op->until == CHAN_UNTIL_QUEUED &&
 		       endpoint->channel->attr.cap;
 	case CHAN_OP_RECV:
-		return op->flags & CHAN_NOWAIT ||
+		if (op->flags & CHAN_NOWAIT ||
+		    !chan_flow_looks_empty(endpoint->channel))
+			return true;
+		/* Whoever was woken before may send what is waited for here. */
+		return cond_resched() &&
 		       !chan_flow_looks_empty(endpoint->channel);
 	case CHAN_OP_WAIT:
 		return false;
