@@ -45,6 +45,8 @@ void chan_endpoint_destroy(struct chan_endpoint *endpoint)
 	chan_hangup_leave(endpoint);
 	if (endpoint->spare)
 		chan_message_destroy(endpoint->spare);
+	if (endpoint->used)
+		chan_message_destroy(endpoint->used);
 	kfree(endpoint);
 	chan_channel_put(channel);
 }

@@ -24,6 +24,7 @@ struct chan_pending;
  * @stamp: its identity, borne by what it sends
  * @spare: a used message for the next send, or NULL; taken by xchg(), put
  *	there under the lock of the channel
+ * @used: one that is to become @spare, or NULL; exchanged
  * @sent: messages whose outcome is waited or asked for, by chan_message.sent
  * @owed: duties it has received, by chan_message.owed, in the order of tokens
  * @waiting: its receivers that wait with a tag, by chan_waiter.mine
@@ -44,6 +45,7 @@ struct chan_endpoint {
 	bool owns_name;
 	struct chan_stamp *stamp;
 	struct chan_message *spare;
+	struct chan_message *used;
 	struct list_head sent;
 	struct rb_root_cached owed;
 	struct list_head waiting;

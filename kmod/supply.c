@@ -9,7 +9,18 @@
 #include "compat.h"
 #include "supply.h"
 
-struct chan_message *chan_supply_create(struct chan_endpoint *endpoint, u32 len)
+static struct chan_message *take_used(struct chan_endpoint *endpoint)
+{
+	struct chan_channel *channel = endpoint->channel;
+	struct chan_message *message;
+
+	spin_lock(&channel->lock);
+	message = chan_supply_take_used(endpoint);
+	spin_unlock(&channel->lock);
+	return message;
+}
+
+static struct chan_message *create(struct chan_endpoint *endpoint, u32 len)
 {
 	struct chan_channel *channel = endpoint->channel;
 	struct chan_message *message = chan_message_create(len);
@@ -22,13 +33,23 @@ struct chan_message *chan_supply_create(struct chan_endpoint *endpoint, u32 len)
 	return message;
 }
 
-void chan_supply_give(struct chan_endpoint *endpoint,
-		      struct chan_message *message)
+struct chan_message *chan_supply_find(struct chan_endpoint *endpoint, u32 len)
+{
+	struct chan_message *message = NULL;
+
+	if (len <= CHAN_MESSAGE_INLINE)
+		message = take_used(endpoint);
+	if (!message)
+		return create(endpoint, len);
+	chan_message_renew(message, len);
+	return message;
+}
+
+void chan_supply_give_back(struct chan_endpoint *endpoint,
+			   struct chan_message *message)
 {
 	struct chan_channel *channel = endpoint->channel;
 
-	if (!message)
-		return;
 	spin_lock(&channel->lock);
 	message = chan_supply_reclaim(channel, message);
 	chan_supply_refill(endpoint);

@@ -12,14 +12,13 @@
 #include "message.h"
 
 /**
- * chan_supply_create() - chan_supply_take() when there is no used one
+ * chan_supply_find() - chan_supply_take() when there is no spare one
  * @endpoint: for whose use
  * @len: of the payload
  *
  * Return: a NEW message with an id, or NULL.
  */
-struct chan_message *chan_supply_create(struct chan_endpoint *endpoint,
-					u32 len);
+struct chan_message *chan_supply_find(struct chan_endpoint *endpoint, u32 len);
 
 /**
  * chan_supply_take() - get a message, if possible a used one
@@ -40,7 +39,29 @@ chan_supply_take(struct chan_endpoint *endpoint, u32 len)
 			return message;
 		}
 	}
-	return chan_supply_create(endpoint, len);
+	return chan_supply_find(endpoint, len);
+}
+
+/**
+ * chan_supply_take_used() - get one that is to be renewed
+ * @endpoint: for whose use; the lock of its channel held
+ *
+ * Return: a used message with a new id, or NULL.
+ */
+static inline struct chan_message *
+chan_supply_take_used(struct chan_endpoint *endpoint)
+{
+	struct chan_channel *channel = endpoint->channel;
+	struct chan_message *message = NULL;
+
+	lockdep_assert_held(&channel->lock);
+	if (READ_ONCE(endpoint->used))
+		message = xchg(&endpoint->used, NULL);
+	if (!message)
+		message = chan_pool_take(&channel->pool);
+	if (message)
+		message->id = channel->next_number++;
+	return message;
 }
 
 /**
@@ -51,16 +72,14 @@ chan_supply_take(struct chan_endpoint *endpoint, u32 len)
  */
 static inline void chan_supply_refill(struct chan_endpoint *endpoint)
 {
-	struct chan_channel *channel = endpoint->channel;
 	struct chan_message *message;
 
-	lockdep_assert_held(&channel->lock);
+	lockdep_assert_held(&endpoint->channel->lock);
 	if (READ_ONCE(endpoint->spare))
 		return;
-	message = chan_pool_take(&channel->pool);
+	message = chan_supply_take_used(endpoint);
 	if (!message)
 		return;
-	message->id = channel->next_number++;
 	/* spare: pairs with the xchg() of whoever takes it, without the lock. */
 	smp_store_release(&endpoint->spare, message);
 }
@@ -81,11 +100,25 @@ chan_supply_reclaim(struct chan_channel *channel, struct chan_message *message)
 }
 
 /**
+ * chan_supply_give_back() - chan_supply_give() when there is one already
+ * @endpoint: by which
+ * @message: that nobody else knows; no lock held
+ */
+void chan_supply_give_back(struct chan_endpoint *endpoint,
+			   struct chan_message *message);
+
+/**
  * chan_supply_give() - a message has been used, and the lock is free
  * @endpoint: by which
  * @message: that nobody else knows, or NULL; no lock held
  */
-void chan_supply_give(struct chan_endpoint *endpoint,
-		      struct chan_message *message);
+static inline void chan_supply_give(struct chan_endpoint *endpoint,
+				    struct chan_message *message)
+{
+	if (message && chan_message_is_short(message))
+		message = xchg(&endpoint->used, message);
+	if (message)
+		chan_supply_give_back(endpoint, message);
+}
 
 #endif /* CHAN_SUPPLY_H */
