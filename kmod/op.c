@@ -106,11 +106,18 @@ static const u32 rights_needed[] = {
 
 int chan_op_tell(struct chan_call *call, const struct chan_op *op)
 {
-	int err = chan_record_out(&call->record, op, sizeof(*op));
+	return chan_op_tell_here(call, op);
+}
+
+int chan_op_tell_id(struct chan_call *call)
+{
+	const struct chan_record id = {
+		.uptr = call->record.uptr + offsetof(struct chan_op, id),
+		.usize = sizeof(call->op.id),
+	};
 
 	call->written = true;
-	call->told = !err;
-	return err;
+	return chan_record_out(&id, &call->op.id, sizeof(call->op.id));
 }
 
 int chan_op_tell_end(struct chan_call *call)

@@ -46,6 +46,23 @@ static inline void chan_op_begin(struct chan_call *call)
 }
 
 /**
+ * chan_op_tell_here() - chan_op_tell(), for a course that is taken often
+ * @call: of which operation
+ * @op: what to write, perhaps not the call's own
+ *
+ * Return: 0 or -EFAULT; 0 means that the call is told.
+ */
+static __always_inline int chan_op_tell_here(struct chan_call *call,
+					     const struct chan_op *op)
+{
+	int err = chan_record_out(&call->record, op, sizeof(*op));
+
+	call->written = true;
+	call->told = !err;
+	return err;
+}
+
+/**
  * chan_op_tell() - write a record back
  * @call: of which operation
  * @op: what to write, perhaps not the call's own
@@ -53,6 +70,14 @@ static inline void chan_op_begin(struct chan_call *call)
  * Return: 0 or -EFAULT; 0 means that the call is told.
  */
 int chan_op_tell(struct chan_call *call, const struct chan_op *op);
+
+/**
+ * chan_op_tell_id() - write back what whoever waits is to know before
+ * @call: of which operation; it is yet to be told
+ *
+ * Return: 0 or -EFAULT.
+ */
+int chan_op_tell_id(struct chan_call *call);
 
 /**
  * chan_op_tell_end() - write back how an operation ended that has had its effect

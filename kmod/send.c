@@ -308,18 +308,21 @@ int chan_send(struct chan_endpoint *endpoint, const struct chan_payload *from,
  * Tells the id, and the success that does not need to be told later: then
  * nothing can go wrong once it has come true.
  */
-static int announce(struct chan_call *call, const struct chan_message *message)
+static __always_inline int announce(struct chan_call *call,
+				    const struct chan_message *message)
 {
 	struct chan_op *op = &call->op;
 
 	op->id = message->id;
 	op->verdict = 0;
 	op->error = 0;
+	if (message->terms.until == CHAN_UNTIL_SETTLED)
+		return chan_op_tell_id(call);
 	op->result = 0;
 	op->state = message->terms.until == CHAN_UNTIL_RECEIVED ?
 			    CHAN_STATE_RECEIVED :
 			    CHAN_STATE_QUEUED;
-	return chan_op_tell(call, op);
+	return chan_op_tell_here(call, op);
 }
 
 static bool keeps_too_many(const struct chan_endpoint *endpoint)
