@@ -23,13 +23,11 @@
  */
 static inline bool chan_copy_in(u8 *to, const u8 __user *from, size_t len)
 {
-	const u8 *end = to + len;
-
 	if (should_fail_usercopy() || !user_read_access_begin(from, len))
 		return false;
-	for (; end - to >= 8; to += 8, from += 8)
+	for (; len >= 8; len -= 8, to += 8, from += 8)
 		unsafe_get_user(*(u64 *)to, (const u64 __user *)from, fault);
-	for (; to < end; to++, from++)
+	for (; len; len--, to++, from++)
 		unsafe_get_user(*to, from, fault);
 	user_read_access_end();
 	return true;
@@ -49,13 +47,11 @@ fault:
  */
 static inline bool chan_copy_out(u8 __user *to, const u8 *from, size_t len)
 {
-	const u8 *end = from + len;
-
 	if (should_fail_usercopy() || !user_write_access_begin(to, len))
 		return false;
-	for (; end - from >= 8; to += 8, from += 8)
+	for (; len >= 8; len -= 8, to += 8, from += 8)
 		unsafe_put_user(*(const u64 *)from, (u64 __user *)to, fault);
-	for (; from < end; to++, from++)
+	for (; len; len--, to++, from++)
 		unsafe_put_user(*from, to, fault);
 	user_write_access_end();
 	return true;

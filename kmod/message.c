@@ -132,35 +132,38 @@ void chan_message_destroy_list(struct list_head *list)
 	}
 }
 
-static bool get_long(void *to, const struct chan_payload *from, size_t len)
-{
-	if (from->iter)
-		return copy_from_iter_full(to, len, from->iter);
-	return !copy_from_user(to, from->address, len);
-}
-
-static bool put_long(const struct chan_payload *to, const void *from,
-		     size_t len)
-{
-	size_t copied;
-
-	if (!to->iter)
-		return !copy_to_user(to->address, from, len);
-	copied = copy_to_iter(from, len, to->iter);
-	iov_iter_revert(to->iter, copied);
-	return copied == len;
-}
-
 int chan_message_copy_in_long(struct chan_message *message,
-			      const struct chan_payload *from)
+			      const void __user *address, struct iov_iter *iter)
 {
-	return get_long(message->data, from, message->len) ? 0 : -EFAULT;
+	size_t len = message->len;
+	bool all;
+
+	if (iter)
+		all = copy_from_iter_full(message->data, len, iter);
+	else
+		all = !copy_from_user(message->data, address, len);
+	return all ? 0 : -EFAULT;
+}
+
+static bool put_pieces(const struct chan_message *message,
+		       struct iov_iter *iter)
+{
+	size_t copied = copy_to_iter(message->data, message->len, iter);
+
+	iov_iter_revert(iter, copied);
+	return copied == message->len;
 }
 
 int chan_message_copy_out_long(const struct chan_message *message,
-			       const struct chan_payload *to)
+			       void __user *address, struct iov_iter *iter)
 {
-	return put_long(to, message->data, message->len) ? 0 : -EFAULT;
+	bool all;
+
+	if (iter)
+		all = put_pieces(message, iter);
+	else
+		all = !copy_to_user(address, message->data, message->len);
+	return all ? 0 : -EFAULT;
 }
 
 void chan_message_mirror(struct chan_message *copy,

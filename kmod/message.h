@@ -38,7 +38,7 @@ struct iov_iter;
  */
 struct chan_payload {
 	void __user *address;
-	size_t len;
+	u64 len;
 	struct iov_iter *iter;
 };
 
@@ -283,22 +283,25 @@ static inline void chan_message_move(struct chan_message *message,
 /**
  * chan_message_copy_in_long() - chan_message_copy_in() of what is not short
  * @message: NEW
- * @from: @message->len bytes, in whatever form
+ * @address: as that of a struct chan_payload
+ * @iter: likewise
  *
  * Return: 0 or -EFAULT.
  */
 int chan_message_copy_in_long(struct chan_message *message,
-			      const struct chan_payload *from);
+			      const void __user *address,
+			      struct iov_iter *iter);
 
 /**
  * chan_message_copy_out_long() - chan_message_copy_out() of what is not short
  * @message: CLAIMED by the caller
- * @to: has room for it, in whatever form
+ * @address: as that of a struct chan_payload with room for it
+ * @iter: likewise
  *
  * Return: 0 or -EFAULT.
  */
 int chan_message_copy_out_long(const struct chan_message *message,
-			       const struct chan_payload *to);
+			       void __user *address, struct iov_iter *iter);
 
 /**
  * chan_message_copy_in() - take the payload from the sender
@@ -312,7 +315,8 @@ static __always_inline int chan_message_copy_in(struct chan_message *message,
 {
 	might_fault();
 	if (from->iter || !chan_message_is_short(message))
-		return chan_message_copy_in_long(message, from);
+		return chan_message_copy_in_long(message, from->address,
+						 from->iter);
 	if (!chan_copy_in(message->bytes, from->address, message->len))
 		return -EFAULT;
 	return 0;
@@ -333,7 +337,8 @@ chan_message_copy_out(const struct chan_message *message,
 {
 	might_fault();
 	if (to->iter || !chan_message_is_short(message))
-		return chan_message_copy_out_long(message, to);
+		return chan_message_copy_out_long(message, to->address,
+						  to->iter);
 	if (!chan_copy_out(to->address, message->bytes, message->len))
 		return -EFAULT;
 	return 0;

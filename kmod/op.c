@@ -41,14 +41,15 @@ static __always_inline bool is_style(const struct chan_op *op, bool rendezvous)
 
 static __always_inline int check_send(const struct chan_op *op, bool rendezvous)
 {
-	bool may_nowait = op->until == CHAN_UNTIL_QUEUED ||
-			  (op->until == CHAN_UNTIL_RECEIVED && rendezvous);
+	bool may_nowait;
 
 	if (op->flags & ~CHAN_NOWAIT || op->prio > CHAN_PRIO_MAX)
 		return -EINVAL;
 	/* The most frequent style, and right for every channel. */
-	if (!op->until && !op->duty && !op->on_death)
+	if (likely(!op->until && !op->duty && !op->on_death))
 		return 0;
+	may_nowait = op->until == CHAN_UNTIL_QUEUED ||
+		     (op->until == CHAN_UNTIL_RECEIVED && rendezvous);
 	if (op->flags & CHAN_NOWAIT && !may_nowait)
 		return -EINVAL;
 	return is_style(op, rendezvous) ? 0 : -EINVAL;
@@ -236,7 +237,6 @@ static bool may_be_ready(const struct chan_endpoint *endpoint,
 
 int chan_op_run_at_once(struct chan_endpoint *endpoint, struct chan_call *call)
 {
-	bool nowait = call->nowait;
 	int result;
 
 	result = permit(endpoint, &call->op);
@@ -246,9 +246,10 @@ int chan_op_run_at_once(struct chan_endpoint *endpoint, struct chan_call *call)
 		return -EINPROGRESS;
 	call->nowait = true;
 	result = run_permitted(endpoint, call);
-	call->nowait = nowait;
-	if (result == -EAGAIN && !nowait)
+	if (result == -EAGAIN && !(call->op.flags & CHAN_NOWAIT)) {
+		call->nowait = false;
 		return -EINPROGRESS;
+	}
 	return chan_op_finish(call, result);
 }
 

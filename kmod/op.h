@@ -100,11 +100,11 @@ static __always_inline int chan_op_read(struct chan_call *call,
 {
 	int err;
 
-	err = chan_record_in(record, &call->op, sizeof(call->op),
+	call->record = *record;
+	err = chan_record_in(&call->record, &call->op, sizeof(call->op),
 			     CHAN_RECORD_V1(typeof(call->op), sent_at));
 	if (err)
 		return err;
-	call->record = *record;
 	call->deadline = call->op.deadline;
 	call->nowait = call->op.flags & CHAN_NOWAIT;
 	chan_op_begin(call);

@@ -17,7 +17,7 @@
 #include "send.h"
 #include "supply.h"
 
-static int check_length(const struct chan_attributes *attr, size_t len)
+static int check_length(const struct chan_attributes *attr, u64 len)
 {
 	if (len > attr->msg_max)
 		return -EMSGSIZE;
@@ -27,8 +27,7 @@ static int check_length(const struct chan_attributes *attr, size_t len)
 }
 
 static __always_inline struct chan_message *
-make_message(struct chan_endpoint *endpoint, const struct chan_terms *terms,
-	     const struct chan_payload *from)
+make_message(struct chan_endpoint *endpoint, const struct chan_payload *from)
 {
 	const struct chan_attributes *attr = &endpoint->channel->attr;
 	struct chan_message *message;
@@ -45,7 +44,6 @@ make_message(struct chan_endpoint *endpoint, const struct chan_terms *terms,
 		chan_supply_give(endpoint, message);
 		return ERR_PTR(err);
 	}
-	message->terms = *terms;
 	message->origin = endpoint;
 	message->stamp = endpoint->stamp;
 	message->sent_at = ktime_get_ns();
@@ -297,9 +295,10 @@ int chan_send(struct chan_endpoint *endpoint, const struct chan_payload *from,
 {
 	struct chan_message *message;
 
-	message = make_message(endpoint, &endpoint->channel->plain, from);
+	message = make_message(endpoint, from);
 	if (IS_ERR(message))
 		return PTR_ERR(message);
+	message->terms = endpoint->channel->plain;
 	message->terms.nowait = nowait;
 	return send_message(endpoint, NULL, message);
 }
@@ -336,30 +335,29 @@ static bool keeps_too_many(const struct chan_endpoint *endpoint)
 		       chan_channel_leeway(endpoint->channel);
 }
 
-static struct chan_terms terms_of(const struct chan_call *call,
-				  const struct chan_terms *plain)
+static __always_inline void set_terms(struct chan_terms *terms,
+				      const struct chan_call *call,
+				      const struct chan_terms *plain)
 {
 	const struct chan_op *op = &call->op;
-	struct chan_terms terms = {
-		.until = op->until,
-		.duty = op->duty,
-		.on_death = op->on_death,
-	};
 
-	if (terms.until == CHAN_UNTIL_QUEUED && terms.duty == CHAN_DUTY_NONE)
-		terms = *plain;
-	terms.prio = op->prio;
-	terms.nowait = call->nowait;
-	terms.tag = op->tag;
-	return terms;
+	if (likely(op->until == CHAN_UNTIL_QUEUED &&
+		   op->duty == CHAN_DUTY_NONE)) {
+		*terms = *plain;
+	} else {
+		terms->until = op->until;
+		terms->duty = op->duty;
+		terms->on_death = op->on_death;
+	}
+	terms->prio = op->prio;
+	terms->nowait = call->nowait;
+	terms->tag = op->tag;
 }
 
 static __always_inline struct chan_message *
 prepare(struct chan_endpoint *endpoint, struct chan_call *call)
 {
 	const struct chan_op *op = &call->op;
-	const struct chan_terms terms =
-		terms_of(call, &endpoint->channel->plain);
 	const struct chan_payload from = {
 		.address = u64_to_user_ptr(op->buf),
 		.len = op->len,
@@ -370,11 +368,10 @@ prepare(struct chan_endpoint *endpoint, struct chan_call *call)
 	call->op.state = CHAN_STATE_WITHDRAWN;
 	if (op->until == CHAN_UNTIL_SETTLED && keeps_too_many(endpoint))
 		return ERR_PTR(-EBUSY);
-	if (op->len > CHAN_MSG_MAX)
-		return ERR_PTR(-EMSGSIZE);
-	message = make_message(endpoint, &terms, &from);
+	message = make_message(endpoint, &from);
 	if (IS_ERR(message))
 		return message;
+	set_terms(&message->terms, call, &endpoint->channel->plain);
 	err = announce(call, message);
 	if (err)
 		return ERR_PTR(refused(endpoint, call, message, err));
