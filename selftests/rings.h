@@ -148,6 +148,9 @@ static inline int run_by_ring(int fd, struct chan_op *op)
 
 	if (!command(ring, fd, op))
 		abort();
+	/* Who sees it wait for a completion takes the command for issued. */
+	while (io_uring_sq_ready(ring))
+		usleep(100);
 	while (io_uring_wait_cqe(ring, &cqe))
 		;
 	result = cqe->res;
