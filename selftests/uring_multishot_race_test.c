@@ -371,7 +371,8 @@ static int death_round(FIXTURE_DATA(storm) * self, enum ring_kind kind,
 	CHECK_EQ(0, told_numbers(pool, &ring, number));
 	*by_ring += *number - first;
 	io_uring_queue_exit(&ring);
-	/* What a dead task was given comes back when its ring is closed, or soon. */
+	/* A dead task has its command until its ring is closed, or a little longer. */
+	CHECK_EQ(true, STAT_BECOMES(self->ends.receiver, parked_receivers, 0));
 	if (*number < flood.next)
 		CHECK_EQ(true, BECOMES(first_is(self->ends.receiver, *number)));
 	return rest_is(self->ends.receiver, number, flood.next);
