@@ -6,6 +6,7 @@
  * that cannot copy it any more is first in line again, with no attempt counted,
  * and where a ring outlives its task, it still gets one completion for each.
  */
+#include "multishot.h"
 #include "stall.h"
 #include "uring_kinds.h"
 
@@ -107,24 +108,38 @@ FIXTURE_TEARDOWN(herd)
 	close(self->control);
 }
 
+/* One that calls, one that receives, or where there is that, one message after another. */
+static void herd_add(FIXTURE_DATA(herd) * self, struct io_uring *ring,
+		     struct chan_op *op, int nr, bool many)
+{
+	static char in[MSG_MAX];
+
+	if (nr % 2)
+		*op = op_call("question", 8, in, MSG_MAX);
+	else
+		*op = many ? op_multishot(TAG) : op_recv(in, MSG_MAX);
+	op->deadline = nr & 2 ? in_ms(3600 * 1000) : 0;
+	op->tag = TAG;
+	if (nr % 2)
+		add_command(ring, self->sending.sender, op);
+	else if (many)
+		add_multishot(ring, self->receiving.receiver, op);
+	else
+		add_command(ring, self->receiving.receiver, op);
+}
+
 /* Half of them receive, half of them call; every other one has a deadline. */
 static void herd_park(FIXTURE_DATA(herd) * self, struct io_uring *ring)
 {
+	bool has_many = has_multishot(self->control);
 	static struct chan_op ops[HERD];
-	static char in[MSG_MAX];
+	struct pool pool;
 
-	for (int i = 0; i < HERD; i++) {
-		bool calls = i % 2;
-
-		ops[i] = calls ? op_call("question", 8, in, MSG_MAX) :
-				 op_recv(in, MSG_MAX);
-		ops[i].deadline = i & 2 ? in_ms(3600 * 1000) : 0;
-		ops[i].tag = TAG;
-		add_command(ring,
-			    calls ? self->sending.sender :
-				    self->receiving.receiver,
-			    &ops[i]);
-	}
+	if (has_many &&
+	    pool_open(&pool, ring, 2, sizeof(struct chan_op) + MSG_MAX))
+		_exit(1);
+	for (int i = 0; i < HERD; i++)
+		herd_add(self, ring, &ops[i], i, has_many && i % 8 < 4);
 	if (io_uring_submit(ring) < 0)
 		_exit(1);
 	/* On a slow kernel this takes its time. */
