@@ -8,7 +8,6 @@
 #include <linux/array_size.h>
 #include <linux/bits.h>
 #include <linux/errno.h>
-#include <linux/sched.h>
 
 #include "compat.h"
 #include "flow.h"
@@ -222,12 +221,10 @@ static bool may_be_ready(const struct chan_endpoint *endpoint,
 		return op->until == CHAN_UNTIL_QUEUED &&
 		       endpoint->channel->attr.cap;
 	case CHAN_OP_RECV:
-		if (op->flags & CHAN_NOWAIT ||
-		    !chan_flow_looks_empty(endpoint->channel))
+		if (op->flags & CHAN_NOWAIT)
 			return true;
-		/* Whoever was woken before may send what is waited for here. */
-		return cond_resched() &&
-		       !chan_flow_looks_empty(endpoint->channel);
+		chan_receive_let_woken_go(endpoint->channel);
+		return !chan_flow_looks_empty(endpoint->channel);
 	case CHAN_OP_WAIT:
 		return false;
 	default:

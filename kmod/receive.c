@@ -336,9 +336,8 @@ int chan_receive_op(struct chan_endpoint *endpoint, struct chan_call *call)
 	int result;
 
 	prepare(&receiving, &to, endpoint, call);
-	/* Whoever was woken before may send what is waited for here. */
-	if (!receiving.nowait && chan_flow_looks_empty(endpoint->channel))
-		cond_resched();
+	if (!receiving.nowait)
+		chan_receive_let_woken_go(endpoint->channel);
 	if (call->op.flags & CHAN_PEEK)
 		result = peek(&receiving);
 	else

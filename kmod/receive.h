@@ -5,7 +5,10 @@
 #ifndef CHAN_RECEIVE_H
 #define CHAN_RECEIVE_H
 
+#include <linux/sched.h>
+
 #include "endpoint.h"
+#include "flow.h"
 #include "message.h"
 #include "op.h"
 #include "wait.h"
@@ -39,6 +42,18 @@ struct chan_receiving {
  */
 ssize_t chan_receive(struct chan_endpoint *endpoint,
 		     const struct chan_payload *to, bool nowait);
+
+/**
+ * chan_receive_let_woken_go() - before waiting for a message
+ * @channel: from which, its lock not held; may sleep
+ *
+ * Whoever the caller has just woken may send what it is about to wait for.
+ */
+static inline void chan_receive_let_woken_go(const struct chan_channel *channel)
+{
+	if (chan_flow_looks_empty(channel))
+		cond_resched();
+}
 
 /**
  * chan_receive_op() - CHAN_OP_RECV
