@@ -114,18 +114,18 @@ static void herd_add(FIXTURE_DATA(herd) * self, struct io_uring *ring,
 {
 	static char in[MSG_MAX];
 
-	if (nr % 2)
+	if (nr % 2) {
 		*op = op_call("question", 8, in, MSG_MAX);
-	else
-		*op = many ? op_multishot(TAG) : op_recv(in, MSG_MAX);
+		add_command(ring, self->sending.sender, op);
+	} else if (many) {
+		*op = op_multishot(TAG);
+		add_multishot(ring, self->receiving.receiver, op);
+	} else {
+		*op = op_recv(in, MSG_MAX);
+		add_command(ring, self->receiving.receiver, op);
+	}
 	op->deadline = nr & 2 ? in_ms(3600 * 1000) : 0;
 	op->tag = TAG;
-	if (nr % 2)
-		add_command(ring, self->sending.sender, op);
-	else if (many)
-		add_multishot(ring, self->receiving.receiver, op);
-	else
-		add_command(ring, self->receiving.receiver, op);
 }
 
 /* Half of them receive, half of them call; every other one has a deadline. */
