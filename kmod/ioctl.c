@@ -323,10 +323,16 @@ static int tell_batch(const struct chan_record *rec,
 {
 	struct chan_batch __user *to = rec->uptr;
 
-	if (put_user(batch->done, &to->done) ||
-	    put_user(batch->index, &to->index))
+	if (!user_write_access_begin(to, sizeof(*to)))
 		return -EFAULT;
+	unsafe_put_user(batch->done, &to->done, fault);
+	unsafe_put_user(batch->index, &to->index, fault);
+	user_write_access_end();
 	return 0;
+
+fault:
+	user_write_access_end();
+	return -EFAULT;
 }
 
 static int run_batch(struct file *file, struct chan_batch *batch, bool select)
