@@ -128,7 +128,7 @@ int chan_op_tell_end(struct chan_call *call)
 }
 
 /* Waiting is the select's: an arm has no say in it. */
-int chan_op_check_arm_in_full(const struct chan_op *op, bool rendezvous)
+int chan_op_check_arm(const struct chan_op *op, bool rendezvous)
 {
 	u8 most = rendezvous ? CHAN_UNTIL_RECEIVED : CHAN_UNTIL_QUEUED;
 

@@ -121,13 +121,15 @@ static __always_inline int chan_op_read(struct chan_call *call,
 int chan_op_finish(struct chan_call *call, int result);
 
 /**
- * chan_op_check_arm_in_full() - chan_op_check_arm() of what is not usual
+ * chan_op_is_plain_receive() - is it a RECV that only takes and waits?
  * @op: as it was read
- * @rendezvous: has its channel cap 0?
  *
- * Return: 0 or -EINVAL.
+ * Return: true if it is; then there is nothing about it that could be wrong.
  */
-int chan_op_check_arm_in_full(const struct chan_op *op, bool rendezvous);
+static inline bool chan_op_is_plain_receive(const struct chan_op *op)
+{
+	return op->code == CHAN_OP_RECV && !op->flags && !op->deadline;
+}
 
 /**
  * chan_op_check_arm() - can a select choose it?
@@ -136,12 +138,7 @@ int chan_op_check_arm_in_full(const struct chan_op *op, bool rendezvous);
  *
  * Return: 0 or -EINVAL.
  */
-static inline int chan_op_check_arm(const struct chan_op *op, bool rendezvous)
-{
-	if (likely(op->code == CHAN_OP_RECV && !op->flags && !op->deadline))
-		return 0;
-	return chan_op_check_arm_in_full(op, rendezvous);
-}
+int chan_op_check_arm(const struct chan_op *op, bool rendezvous);
 
 /**
  * chan_op_permit_series() - can it be received one message after the other?

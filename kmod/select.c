@@ -57,7 +57,7 @@ static int finish(struct chan_selection *sel, unsigned int i,
 
 static int try_now(struct chan_selection *sel, unsigned int i)
 {
-	struct chan_endpoint *endpoint = sel->endpoints[i];
+	struct chan_endpoint *endpoint = sel->places[i].endpoint;
 	struct chan_call call __uninitialized;
 	int result;
 
@@ -70,22 +70,16 @@ static int try_now(struct chan_selection *sel, unsigned int i)
 	return finish(sel, i, &call, result);
 }
 
-static bool looks_idle(const struct chan_selection *sel, unsigned int i)
-{
-	const struct chan_endpoint *endpoint = sel->endpoints[i];
-
-	return endpoint && sel->ops[i].code == CHAN_OP_RECV &&
-	       chan_endpoint_has(endpoint, CHAN_RIGHT_RECV) &&
-	       chan_flow_looks_empty(endpoint->channel);
-}
-
 /* Takes one out of the numbers in @order that are left; they keep theirs. */
 static unsigned int draw(struct chan_selection *sel, u8 *order,
 			 unsigned int left)
 {
-	unsigned int drawn = chan_selection_draw(sel, left);
-	unsigned int i = order[drawn];
+	unsigned int drawn, i;
 
+	if (left == 1)
+		return order[0];
+	drawn = chan_selection_draw(sel, left);
+	i = order[drawn];
 	memmove(&order[drawn], &order[drawn + 1], left - drawn - 1);
 	return i;
 }
@@ -101,17 +95,13 @@ static bool has_to_wait(const struct chan_selection *sel)
 
 static int try_each(struct chan_selection *sel)
 {
-	unsigned int nr = 0;
+	unsigned int left = sel->nr_ready;
 	int result = -EAGAIN;
-	u8 order[CHAN_BATCH_MAX] __uninitialized;
 
 	if (has_to_wait(sel))
 		return -EAGAIN;
-	for (unsigned int i = 0; i < sel->nr; i++)
-		if (!looks_idle(sel, i))
-			order[nr++] = i;
-	for (; nr && result == -EAGAIN; nr--)
-		result = try_now(sel, draw(sel, order, nr));
+	while (left && result == -EAGAIN)
+		result = try_now(sel, draw(sel, sel->ready, left--));
 	return result;
 }
 
@@ -135,7 +125,7 @@ static struct turn *turn_create(const struct chan_selection *sel)
 	spin_lock_init(&turn->locking);
 	for (unsigned int i = 0; i < nr; i++) {
 		/* None lacks its endpoint: each was tried before. */
-		turn->arms[i].endpoint = sel->endpoints[i];
+		turn->arms[i].endpoint = sel->places[i].endpoint;
 		turn->by_channel[i] = i;
 	}
 	sort_r(turn->by_channel, nr, sizeof(turn->by_channel[0]),
@@ -324,9 +314,11 @@ static noinline int select_in_turn(struct chan_selection *sel)
 
 static int choose(struct chan_selection *sel, const struct file *file)
 {
+	u8 ready[CHAN_BATCH_MAX] __uninitialized;
 	bool fails;
 	int result;
 
+	sel->ready = ready;
 	result = chan_selection_read(sel, file);
 	if (!result) {
 		do {
@@ -347,12 +339,10 @@ static noinline int choose_among_many(struct chan_selection *sel,
 	int result = -ENOMEM;
 
 	sel->ops = kvmalloc_array(nr, sizeof(*sel->ops), CHAN_GFP);
-	sel->endpoints = kvmalloc_array(nr, sizeof(*sel->endpoints), CHAN_GFP);
-	sel->fds = kvmalloc_array(nr, sizeof(*sel->fds), CHAN_GFP);
-	if (sel->ops && sel->endpoints && sel->fds)
+	sel->places = kvmalloc_array(nr, sizeof(*sel->places), CHAN_GFP);
+	if (sel->ops && sel->places)
 		result = choose(sel, file);
-	kvfree(sel->fds);
-	kvfree(sel->endpoints);
+	kvfree(sel->places);
 	kvfree(sel->ops);
 	return result;
 }
@@ -361,12 +351,10 @@ static noinline int choose_among_few(struct chan_selection *sel,
 				     const struct file *file)
 {
 	struct chan_op ops[CHAN_SELECTION_FEW] __uninitialized;
-	struct chan_endpoint *endpoints[CHAN_SELECTION_FEW] __uninitialized;
-	struct fd fds[CHAN_SELECTION_FEW] __uninitialized;
+	struct chan_place places[CHAN_SELECTION_FEW] __uninitialized;
 
 	sel->ops = ops;
-	sel->endpoints = endpoints;
-	sel->fds = fds;
+	sel->places = places;
 	return choose(sel, file);
 }
 

@@ -16,21 +16,33 @@
 #define CHAN_SELECTION_FEW 8
 
 /**
+ * struct chan_place - where an arm is
+ * @endpoint: on which; NULL: the descriptor is not open
+ * @fd: what holds that
+ */
+struct chan_place {
+	struct chan_endpoint *endpoint;
+	struct fd fd;
+};
+
+/**
  * struct chan_selection - the arms of a select
  * @ops: their records; whole once they were needed
  * @whole: a bit for each record that was read whole, and not only what tells
  *	whether it is well-formed
- * @endpoints: on which they are; NULL: the descriptor is not open
- * @fds: what holds those
- * @referenced: does any of @fds hold a reference?
+ * @places: where they are
+ * @referenced: does any of @places hold a reference?
  * @meets: has it a SEND with cap 0?
  * @fails: does an arm fail, whatever is there?
  * @uptr: where the records are in user space
  * @size: of one of them there
  * @nr: how many
- * @opened: of how many @fds and @endpoints are known
+ * @opened: of how many the place is known
  * @flags: CHAN_ORDERED, CHAN_NOWAIT
  * @deadline: CLOCK_MONOTONIC nanoseconds, 0 is none
+ * @ready: the numbers of those that were not known to have to wait when they
+ *	were opened, in their order
+ * @nr_ready: how many
  * @index: the arm that has succeeded or failed, or -1
  * @random: where the choice at random goes on from; 0: it has not begun
  *
@@ -39,8 +51,7 @@
 struct chan_selection {
 	struct chan_op *ops;
 	u64 whole;
-	struct chan_endpoint **endpoints;
-	struct fd *fds;
+	struct chan_place *places;
 	void __user *uptr;
 	size_t size;
 	unsigned int nr;
@@ -50,13 +61,15 @@ struct chan_selection {
 	bool fails;
 	u32 flags;
 	u64 deadline;
+	u8 *ready;
+	unsigned int nr_ready;
 	int index;
 	u64 random;
 };
 
 /**
  * chan_selection_read() - read the records, and open what they name
- * @sel: with room for them
+ * @sel: with room for them, and what of them is known already zero
  * @file: an endpoint, for those that name no other
  *
  * Return: 0; -EFAULT, -EINVAL or -E2BIG: for one of them. To be closed in any
@@ -91,7 +104,7 @@ void chan_selection_restore(const struct chan_selection *sel, unsigned int i);
 /**
  * chan_selection_draw() - choose at random, or with CHAN_ORDERED the first
  * @sel: for which
- * @from: how many there are
+ * @from: how many there are, at least two
  *
  * Return: a number below @from, each as likely as the others.
  */
