@@ -84,6 +84,13 @@ static void destroy_queue(struct chan_channel *channel)
 	}
 }
 
+static void destroy_pool(struct chan_pool *pool)
+{
+	chan_message_destroy_used(pool->first);
+	for (unsigned int i = 0; i < CHAN_POOL_SIZES; i++)
+		chan_message_destroy_used(pool->longs[i]);
+}
+
 void chan_channel_put(struct chan_channel *channel)
 {
 	if (!refcount_dec_and_test(&channel->refs))
@@ -93,7 +100,7 @@ void chan_channel_put(struct chan_channel *channel)
 		     channel->nr_peekers || channel->claimed ||
 		     channel->unsettled);
 	destroy_queue(channel);
-	chan_message_destroy_used(channel->pool.first);
+	destroy_pool(&channel->pool);
 	chan_charge_release(channel->payer, channel->attr.bytes_max);
 	kfree(channel);
 }

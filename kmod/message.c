@@ -5,6 +5,7 @@
  * Owns the memory of messages, the copying of payloads and the table of legal
  * steps. It knows no channel and takes no lock.
  */
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -67,6 +68,21 @@ void chan_message_exit(void)
 	kmem_cache_destroy(messages);
 }
 
+/* As much as the allocator takes in any case, for the next may be longer. */
+static u32 space_for(u32 len)
+{
+	return len > PAGE_SIZE ? PAGE_ALIGN(len) : roundup_pow_of_two(len);
+}
+
+static bool give_space(struct chan_message *message, u32 len)
+{
+	message->space = space_for(len);
+	message->data = kvmalloc(message->space, CHAN_GFP);
+	message->owner = message;
+	refcount_set(&message->owners, 1);
+	return message->data;
+}
+
 struct chan_message *chan_message_create(u32 len)
 {
 	struct chan_message *message;
@@ -75,15 +91,11 @@ struct chan_message *chan_message_create(u32 len)
 	if (!message)
 		return NULL;
 	chan_message_renew(message, len);
-	if (len <= CHAN_MESSAGE_INLINE)
-		return message;
-	message->data = kvmalloc(len, CHAN_GFP);
-	if (!message->data) {
+	message->data = message->bytes;
+	if (len > CHAN_MESSAGE_INLINE && !give_space(message, len)) {
 		kmem_cache_free(messages, message);
 		return NULL;
 	}
-	message->owner = message;
-	refcount_set(&message->owners, 1);
 	return message;
 }
 

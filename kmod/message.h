@@ -133,6 +133,7 @@ extern const u16 chan_message_steps[CHAN_MESSAGE_STATES];
  * @bytes: room for a short payload
  * @owner: of a long payload: the message it came with, or this one
  * @owners: in @owner: messages that have its payload
+ * @space: of a long payload: how much there is at @data
  *
  * Held by one at a time: the sender while NEW or WAITING, the channel while
  * QUEUED, the receiver while CLAIMED, its @holder while its duty is open, and
@@ -173,6 +174,7 @@ struct chan_message {
 		struct {
 			struct chan_message *owner;
 			refcount_t owners;
+			u32 space;
 		};
 	};
 };
@@ -201,15 +203,14 @@ struct chan_message *chan_message_create(u32 len);
 
 /**
  * chan_message_renew() - make a used message NEW, for another payload
- * @message: that nobody else knows, with a short payload
- * @len: of the payload to come, at most CHAN_MESSAGE_INLINE
+ * @message: that nobody else knows, with memory for it
+ * @len: of the payload to come
  */
 static inline void chan_message_renew(struct chan_message *message, u32 len)
 {
 	message->sender = NULL;
 	message->token = 0;
 	message->place = 0;
-	message->data = message->bytes;
 	message->len = len;
 	message->attempt = 0;
 	message->state = CHAN_MESSAGE_NEW;
@@ -239,11 +240,26 @@ void chan_message_destroy_used(struct chan_message *message);
  * chan_message_is_short() - is the payload in the message itself?
  * @message: which
  *
- * Return: true if the message can be renewed.
+ * Return: true if the message can be renewed for another short one.
  */
 static inline bool chan_message_is_short(const struct chan_message *message)
 {
 	return message->data == message->bytes;
+}
+
+/**
+ * chan_message_is_sole() - is a long payload its own, and of nobody else?
+ * @message: not short, and known to nobody else
+ *
+ * Return: true if the message can be renewed for another long one.
+ */
+static inline bool chan_message_is_sole(const struct chan_message *message)
+{
+	if (message->owner != message || refcount_read(&message->owners) != 1)
+		return false;
+	/* owners: pairs with the decrement by those who had it, too. */
+	smp_acquire__after_ctrl_dep();
+	return true;
 }
 
 /**

@@ -5,27 +5,40 @@
 #ifndef CHAN_POOL_H
 #define CHAN_POOL_H
 
+#include <linux/bitops.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
+#include <linux/string.h>
 
 #include <linux/chan.h>
 
 #include "message.h"
 
+/* Long payloads are kept by size: up to 128 bytes, up to 256, and so on. */
+#define CHAN_POOL_SIZES 18
+
+static_assert(CHAN_MSG_MAX == 128 << (CHAN_POOL_SIZES - 1));
+
 /**
- * struct chan_pool - messages with short payloads that nobody uses
- * @first: linked by chan_message.next_used, the last used first
+ * struct chan_pool - messages that nobody uses
+ * @first: those with short payloads, the last used first
  * @count: how many
  * @max: keep no more
+ * @longs: those with long payloads, by size, the last used first
+ * @space: of all of @longs together
  *
- * Part of a channel, guarded by its lock, which every function here needs. No
- * more are kept than the channel could hold: their memory is part of the
- * prepaid room, which counts CHAN_MSG_OVERHEAD for each message.
+ * All are linked by chan_message.next_used. Part of a channel, guarded by its
+ * lock, which every function here needs. No more are kept than the channel
+ * could hold, and of long ones no more than it has room for now, but for one:
+ * their memory is part of the prepaid room, which counts CHAN_MSG_OVERHEAD for
+ * each message.
  */
 struct chan_pool {
 	struct chan_message *first;
 	unsigned int count;
 	unsigned int max;
+	struct chan_message *longs[CHAN_POOL_SIZES];
+	u64 space;
 };
 
 /**
@@ -39,22 +52,27 @@ static inline void chan_pool_init(struct chan_pool *pool, u32 cap,
 {
 	u64 most = div_u64(bytes_max, CHAN_MSG_OVERHEAD);
 
-	pool->first = NULL;
-	pool->count = 0;
-	pool->max = min_t(u64, most, max(cap, 1U));
+	*pool = (struct chan_pool){ .max = min_t(u64, most, max(cap, 1U)) };
+}
+
+/* The kept ones to which a payload of @len belongs; its space is of that size. */
+static inline struct chan_message **chan_pool_of_size(struct chan_pool *pool,
+						      u32 len)
+{
+	return &pool->longs[fls((len - 1) >> 7)];
 }
 
 /**
  * chan_pool_give() - keep a message that nobody needs any more
  * @pool: which
- * @message: in no list
+ * @message: with a short payload, in no list
  *
  * Return: true if it is kept; else the caller frees it after unlocking.
  */
 static inline bool chan_pool_give(struct chan_pool *pool,
 				  struct chan_message *message)
 {
-	if (pool->count >= pool->max || !chan_message_is_short(message))
+	if (pool->count >= pool->max)
 		return false;
 	message->next_used = pool->first;
 	pool->first = message;
@@ -63,7 +81,31 @@ static inline bool chan_pool_give(struct chan_pool *pool,
 }
 
 /**
- * chan_pool_take() - use one again
+ * chan_pool_give_long() - chan_pool_give() for a long payload
+ * @pool: which
+ * @message: in no list
+ * @room: of the channel, that its messages do not take
+ *
+ * Return: as chan_pool_give().
+ */
+static inline bool chan_pool_give_long(struct chan_pool *pool,
+				       struct chan_message *message, u64 room)
+{
+	struct chan_message **first;
+
+	if (!chan_message_is_sole(message))
+		return false;
+	if (pool->space && pool->space + message->space > room)
+		return false;
+	first = chan_pool_of_size(pool, message->space);
+	message->next_used = *first;
+	*first = message;
+	pool->space += message->space;
+	return true;
+}
+
+/**
+ * chan_pool_take() - use one again, for a short payload
  * @pool: which
  *
  * Return: a message to be renewed, or NULL.
@@ -77,6 +119,41 @@ static inline struct chan_message *chan_pool_take(struct chan_pool *pool)
 		pool->count--;
 	}
 	return message;
+}
+
+/**
+ * chan_pool_take_long() - chan_pool_take() for a long payload
+ * @pool: which
+ * @len: of the payload
+ *
+ * Return: a message to be renewed, if its space is enough, or else to be
+ * destroyed, for the next one is longer; or NULL.
+ */
+static inline struct chan_message *chan_pool_take_long(struct chan_pool *pool,
+						       u32 len)
+{
+	struct chan_message **first = chan_pool_of_size(pool, len);
+	struct chan_message *message = *first;
+
+	if (message) {
+		*first = message->next_used;
+		pool->space -= message->space;
+	}
+	return message;
+}
+
+/**
+ * chan_pool_empty_long() - keep none with a long payload
+ * @pool: which
+ * @longs: result: what the caller destroys after unlocking
+ */
+static inline void
+chan_pool_empty_long(struct chan_pool *pool,
+		     struct chan_message *longs[CHAN_POOL_SIZES])
+{
+	memcpy(longs, pool->longs, sizeof(pool->longs));
+	memset(pool->longs, 0, sizeof(pool->longs));
+	pool->space = 0;
 }
 
 #endif /* CHAN_POOL_H */

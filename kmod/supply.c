@@ -9,22 +9,62 @@
 #include "compat.h"
 #include "supply.h"
 
-static struct chan_message *take_used(struct chan_endpoint *endpoint)
+static struct chan_message *take_used_long(struct chan_channel *channel,
+					   u32 len)
 {
+	struct chan_message *message;
+
+	message = chan_pool_take_long(&channel->pool, len);
+	if (message)
+		message->id = channel->next_number++;
+	return message;
+}
+
+static struct chan_message *take_used(struct chan_endpoint *endpoint, u32 len)
+{
+	bool is_short = len <= CHAN_MESSAGE_INLINE;
 	struct chan_channel *channel = endpoint->channel;
 	struct chan_message *message;
 
 	spin_lock(&channel->lock);
-	message = chan_supply_take_used(endpoint);
+	message = is_short ? chan_supply_take_used(endpoint) :
+			     take_used_long(channel, len);
 	spin_unlock(&channel->lock);
-	return message;
+	if (!message || is_short || len <= message->space)
+		return message;
+	chan_message_destroy(message);
+	return NULL;
+}
+
+static u64 room_left(const struct chan_channel *channel)
+{
+	return channel->attr.bytes_max -
+	       min(channel->bytes, channel->attr.bytes_max);
+}
+
+/* What is used no more makes room for what comes. */
+static noinline void give_way(struct chan_channel *channel, u32 len)
+{
+	struct chan_message *longs[CHAN_POOL_SIZES] = {};
+	u64 cost = (u64)len + CHAN_MSG_OVERHEAD;
+
+	spin_lock(&channel->lock);
+	if (channel->pool.space + cost > room_left(channel))
+		chan_pool_empty_long(&channel->pool, longs);
+	spin_unlock(&channel->lock);
+	for (unsigned int i = 0; i < ARRAY_SIZE(longs); i++)
+		chan_message_destroy_used(longs[i]);
 }
 
 static struct chan_message *create(struct chan_endpoint *endpoint, u32 len)
 {
 	struct chan_channel *channel = endpoint->channel;
-	struct chan_message *message = chan_message_create(len);
+	struct chan_message *message;
 
+	/* give_way() looks again, with the lock. */
+	if (data_race(channel->pool.space))
+		give_way(channel, len);
+	message = chan_message_create(len);
 	if (!message)
 		return NULL;
 	spin_lock(&channel->lock);
@@ -35,14 +75,21 @@ static struct chan_message *create(struct chan_endpoint *endpoint, u32 len)
 
 struct chan_message *chan_supply_find(struct chan_endpoint *endpoint, u32 len)
 {
-	struct chan_message *message = NULL;
+	struct chan_message *message = take_used(endpoint, len);
 
-	if (len <= CHAN_MESSAGE_INLINE)
-		message = take_used(endpoint);
 	if (!message)
 		return create(endpoint, len);
 	chan_message_renew(message, len);
 	return message;
+}
+
+struct chan_message *chan_supply_reclaim_long(struct chan_channel *channel,
+					      struct chan_message *message)
+{
+	bool kept = chan_pool_give_long(&channel->pool, message,
+					room_left(channel));
+
+	return kept ? NULL : message;
 }
 
 void chan_supply_give_back(struct chan_endpoint *endpoint,

@@ -85,6 +85,16 @@ static inline void chan_supply_refill(struct chan_endpoint *endpoint)
 }
 
 /**
+ * chan_supply_reclaim_long() - chan_supply_reclaim() of what is not short
+ * @channel: for its pool; its lock held
+ * @message: that nobody else knows
+ *
+ * Return: as chan_supply_reclaim().
+ */
+struct chan_message *chan_supply_reclaim_long(struct chan_channel *channel,
+					      struct chan_message *message);
+
+/**
  * chan_supply_reclaim() - a message has been used
  * @channel: for its pool; its lock held
  * @message: that nobody else knows, or NULL
@@ -94,9 +104,11 @@ static inline void chan_supply_refill(struct chan_endpoint *endpoint)
 static inline struct chan_message *
 chan_supply_reclaim(struct chan_channel *channel, struct chan_message *message)
 {
-	if (message && chan_pool_give(&channel->pool, message))
+	if (!message)
 		return NULL;
-	return message;
+	if (unlikely(!chan_message_is_short(message)))
+		return chan_supply_reclaim_long(channel, message);
+	return chan_pool_give(&channel->pool, message) ? NULL : message;
 }
 
 /**

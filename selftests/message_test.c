@@ -106,6 +106,39 @@ TEST_F(message, exactly_large_buffer_is_large_enough)
 	free(buf);
 }
 
+/* There is room for some of them, so that some of the memory has to go. */
+TEST_F(message, memory_of_one_length_serves_another)
+{
+	const struct door *door = variant->door;
+	char *buf = malloc(LONGEST + 1);
+	unsigned int seed = 1, nr = 0;
+	size_t lens[3];
+
+	ASSERT_EQ(0, ends_sized(self->control, &self->ends, 4, LONGEST,
+				4 * LONGEST));
+	for (int round = 0; round < 60; round++) {
+		for (size_t i = 0; i < ARRAY_SIZE(lens); i++) {
+			lens[i] = rand_r(&seed) % 2 ?
+					  lengths[rand_r(&seed) %
+						  ARRAY_SIZE(lengths)] :
+					  1 + rand_r(&seed) % LONGEST;
+			stamp(buf, lens[i], nr + i);
+			ASSERT_EQ((ssize_t)lens[i],
+				  door->send(self->ends.sender, buf, lens[i]));
+		}
+		for (size_t i = 0; i < ARRAY_SIZE(lens); i++, nr++) {
+			memset(buf, 0xcc, LONGEST + 1);
+			ASSERT_EQ((ssize_t)lens[i],
+				  door->receive(self->ends.receiver, buf,
+						LONGEST + 1));
+			EXPECT_TRUE(is_stamped(buf, lens[i], nr));
+			EXPECT_EQ(0xcc, (unsigned char)buf[lens[i]]);
+		}
+	}
+	EXPECT_EQ(0, stat_of(self->ends.admin).bytes);
+	free(buf);
+}
+
 TEST_F(message, longer_than_msg_max_is_EMSGSIZE_without_effect)
 {
 	static const size_t maxima[] = { 1, 64, 128, 4096, 65536 };

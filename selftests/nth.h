@@ -35,7 +35,8 @@ struct room;
  * @made; done again after a failure it works.  @done checks its effect and
  * returns 0.  @undone checks that there was none, where that can't be seen by
  * comparing; it returns 0, too.  No fewer than @least places can fail; where
- * many are alike, only each that is a multiple of @stride does.
+ * many are alike, only each that is a multiple of @stride does.  With @is_warm
+ * none of them may be an allocation.
  */
 struct row {
 	int (*setup)(struct room *room);
@@ -43,7 +44,7 @@ struct row {
 	int (*done)(struct room *room);
 	int (*undone)(struct room *room);
 	int least, stride;
-	bool has_channel, has_ring;
+	bool has_channel, has_ring, is_warm;
 	const char *name;
 	__u32 cap, flags;
 	size_t len;
@@ -479,9 +480,9 @@ FIXTURE_TEARDOWN_PARENT(nth)
 /* The outcome of one fault. */
 enum outcome { NOT_REACHED, SURVIVED, FAILED, WRONG };
 
-static inline bool error_is_told(int ret)
+static inline bool error_is_told(const struct row *row, int ret)
 {
-	return ret == -ENOMEM || ret == -EFAULT;
+	return ret == -EFAULT || (ret == -ENOMEM && !row->is_warm);
 }
 
 static inline int check_undone(struct room *room, const struct census *before)
@@ -508,7 +509,7 @@ static inline enum outcome fault_inject(FIXTURE_DATA(nth) * self, int nth)
 		return WRONG;
 	ret = row->operate(room);
 	injected = trigger_disarm(self->trigger);
-	if (ret < 0 && (!injected || !error_is_told(ret))) {
+	if (ret < 0 && (!injected || !error_is_told(row, ret))) {
 		fprintf(stderr, "# fault %d gives errno %d\n", nth, -ret);
 		return WRONG;
 	}
@@ -520,6 +521,10 @@ static inline enum outcome fault_inject(FIXTURE_DATA(nth) * self, int nth)
 	}
 	if (row->done(room))
 		return WRONG;
+	if (ret >= 0 && injected && row->is_warm) {
+		fprintf(stderr, "# fault %d was of no copy\n", nth);
+		return WRONG;
+	}
 	if (!injected)
 		return NOT_REACHED;
 	return ret < 0 ? FAILED : SURVIVED;
