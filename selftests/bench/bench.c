@@ -14,7 +14,8 @@
  * reply ("call") or for its acknowledgment ("ack"), against RECV and SETTLE.
  * In "batch" the two of the other are one entry: it settles, and waits for the
  * next. Streaming is one process that only sends and one that only receives, by
- * read and write, by operations ("op"), or by many of them at a time ("batch").
+ * read and write, by operations ("op"), or by many of them at a time ("batch");
+ * longer messages go by read and write.
  * Receiving is of messages that are there, by RECV ("op"), or by a select among
  * the receives of eight channels of which the last has them ("select"). Sending
  * is of messages for which there is room, also 32 an entry of io_uring ("uring").
@@ -55,16 +56,25 @@ static struct lane open_pipe(void)
 	return (struct lane){ .in = fds[0], .out = fds[1] };
 }
 
-static struct lane open_chan(void)
+static struct lane open_chan_as(struct chan_create create)
 {
-	/* A pipe holds 8192 messages of this size. */
-	struct chan_create create = { .cap = 4096 };
 	int control = open(CHAN_CONTROL_PATH, O_RDWR);
 
 	if (control < 0 || ioctl(control, CHAN_IOC_CREATE, &create))
 		err(1, "%s", CHAN_CONTROL_PATH);
 	close(control);
 	return (struct lane){ .in = create.fd, .out = create.fd };
+}
+
+static struct lane open_chan(void)
+{
+	/* A pipe holds 8192 messages of this size. */
+	return open_chan_as((struct chan_create){ .cap = 4096 });
+}
+
+static struct lane open_chan_long(void)
+{
+	return open_chan_as((struct chan_create){ .cap = 64 });
 }
 
 static void send_one(const struct lane *lane, const void *message)
@@ -128,6 +138,77 @@ static uint64_t stream(const struct lane *there, const struct lane *back,
 		send_one(there, message);
 	receive_one(back, message);
 	return __rdtsc() - begun;
+}
+
+/* Longer messages ---------------------------------------------------------- */
+
+/* How many are to come, or anything. */
+static union {
+	uint64_t expected;
+	char bytes[64 << 10];
+} payload;
+
+static void send_long(const struct lane *lane, size_t len)
+{
+	if (write(lane->out, &payload, len) != (ssize_t)len)
+		err(1, "write");
+}
+
+/* A pipe may give it in pieces. */
+static void receive_long(const struct lane *lane, size_t len)
+{
+	ssize_t n;
+
+	for (size_t got = 0; got < len; got += n) {
+		n = read(lane->in, payload.bytes + got, len - got);
+		if (n <= 0)
+			err(1, "read");
+	}
+}
+
+static void drain_long(const struct lane *there, const struct lane *back,
+		       size_t len)
+{
+	for (;;) {
+		receive_long(there, len);
+		for (uint64_t left = payload.expected; left; left--)
+			receive_long(there, len);
+		send_one(back, &payload);
+	}
+}
+
+static uint64_t stream_long(const struct lane *there, const struct lane *back,
+			    unsigned int rounds, size_t len)
+{
+	uint64_t begun = __rdtsc();
+
+	payload.expected = rounds;
+	for (unsigned int i = 0; i <= rounds; i++)
+		send_long(there, len);
+	receive_one(back, &payload);
+	return __rdtsc() - begun;
+}
+
+static void drain_kilobytes(const struct lane *there, const struct lane *back)
+{
+	drain_long(there, back, 1 << 10);
+}
+
+static uint64_t stream_kilobytes(const struct lane *there,
+				 const struct lane *back, unsigned int rounds)
+{
+	return stream_long(there, back, rounds, 1 << 10);
+}
+
+static void drain_longest(const struct lane *there, const struct lane *back)
+{
+	drain_long(there, back, sizeof(payload));
+}
+
+static uint64_t stream_longest(const struct lane *there,
+			       const struct lane *back, unsigned int rounds)
+{
+	return stream_long(there, back, rounds, sizeof(payload));
 }
 
 /* Operations -------------------------------------------------------------- */
@@ -514,6 +595,8 @@ static uint64_t refused_libchan(const struct lane *there,
 
 #define ROUND_TRIP "round trip, 8 bytes"
 #define STREAMING  "streaming, 8 bytes"
+#define KILOBYTES  "streaming, 1 KiB"
+#define LONGEST	   "streaming, 64 KiB"
 #define RECEIVING  "receiving, 8 bytes"
 #define SENDING	   "sending, 8 bytes"
 #define REFUSED	   "refused call, 8 bytes"
@@ -538,6 +621,13 @@ static const struct workload {
 	/* Whole batches, of the first rounds too. */
 	{ STREAMING, "batch", 10 * BATCH * 150, open_chan, drain_batch,
 	  stream_batch },
+	{ KILOBYTES, "pipe", 10000, open_pipe, drain_kilobytes,
+	  stream_kilobytes },
+	{ KILOBYTES, "chan", 10000, open_chan_long, drain_kilobytes,
+	  stream_kilobytes },
+	{ LONGEST, "pipe", 1000, open_pipe, drain_longest, stream_longest },
+	{ LONGEST, "chan", 1000, open_chan_long, drain_longest,
+	  stream_longest },
 	{ RECEIVING, "op", 10 * STOCK, open_chan, look_on, receive_op_by_op },
 	{ RECEIVING, LIBCHAN, 10 * STOCK, open_chan, look_on, receive_libchan },
 	{ RECEIVING, "select", 10 * STOCK, open_chan, look_on,
