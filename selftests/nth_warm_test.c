@@ -30,6 +30,13 @@ static int settle(struct room *room, __u32 verdict)
 	return ret;
 }
 
+/* What was there before is not taken for what comes. */
+static void forget(struct room *room)
+{
+	memset(room->in, 0xcc, len_of(room->row));
+	memset(room->reply, 0xcc, len_of(room->row));
+}
+
 /* What came is remembered: a failure may be anywhere on its way. */
 static int receive(struct room *room, __u32 flags)
 {
@@ -37,6 +44,7 @@ static int receive(struct room *room, __u32 flags)
 	int n;
 
 	op.flags = flags;
+	forget(room);
 	n = run(room->admin, &op);
 	if (n >= 0 && !(flags & CHAN_PEEK))
 		room->token = op.id;
@@ -57,7 +65,6 @@ static int clear_way(struct room *room)
 		if (room->token && settle(room, CHAN_ACK))
 			return 1;
 	} while (receive(room, CHAN_NOWAIT) >= 0);
-	memset(room->in, 0xcc, len_of(room->row));
 	return 0;
 }
 
@@ -76,6 +83,7 @@ static int way_by_write(struct room *room)
 {
 	int ret = operate_write(room);
 
+	forget(room);
 	return ret < 0 ? ret : arrived(room, operate_read(room));
 }
 
@@ -110,8 +118,10 @@ static int way_by_batch(struct room *room)
 		op_recv(room->in, len),
 		op_recv(room->reply, len),
 	};
-	int ret = run_ops(room->admin, ops, ARRAY_SIZE(ops));
+	int ret;
 
+	forget(room);
+	ret = run_ops(room->admin, ops, ARRAY_SIZE(ops));
 	if (ret < 0)
 		return ret;
 	/* A record that cannot be read tells nothing. */
@@ -120,14 +130,17 @@ static int way_by_batch(struct room *room)
 	return arrived(room, ops[2].result);
 }
 
+/* Gives what came of the second, for nothing comes to the first. */
 static int select_of_two(struct room *room, struct chan_op op)
 {
 	static struct selecting s;
+	int ret;
 
 	select_init(&s, room->admin);
 	add_arm(&s, room->end, op_recv(room->reply, len_of(room->row)));
 	add_arm(&s, room->admin, op);
-	return select_raw(&s);
+	ret = select_raw(&s);
+	return ret < 0 ? ret : s.arms[1].result;
 }
 
 static int way_by_select(struct room *room)
@@ -135,9 +148,10 @@ static int way_by_select(struct room *room)
 	size_t len = len_of(room->row);
 	int ret = select_of_two(room, row_send(room->row, room));
 
-	if (ret >= 0)
-		ret = select_of_two(room, op_recv(room->in, len));
-	return ret < 0 ? ret : arrived(room, len);
+	forget(room);
+	if (ret < 0)
+		return ret;
+	return arrived(room, select_of_two(room, op_recv(room->in, len)));
 }
 
 static int warm_up(struct room *room)
@@ -189,6 +203,7 @@ static int way_of_a_call(struct room *room)
 	int ret;
 
 	room->op = row_send(room->row, room);
+	forget(room);
 	ret = run(room->admin, &room->op);
 	if (ret < 0)
 		return ret;
@@ -272,10 +287,13 @@ static int end_caller(struct room *room)
 
 /* Rows ---------------------------------------------------------------------- */
 
-#define WARM_ROW(way, size)                                          \
-	.is_warm = true, .has_channel = true, .cap = 4, .len = size, \
-	.setup = warm_up, .operate = way, .undone = clear_way,       \
-	.done = way_is_clear, .least = 2
+#define WARM_CHANNEL(size) \
+	.is_warm = true, .has_channel = true, .cap = 4, .len = size
+
+#define WARM_ROW(way, size)                                            \
+	WARM_CHANNEL(size), .setup = warm_up, .operate = way,          \
+			    .undone = clear_way, .done = way_is_clear, \
+			    .least = 2
 
 /* clang-format off */
 FIXTURE_VARIANT_ADD(nth, warm_write_and_read) {
@@ -321,10 +339,7 @@ FIXTURE_VARIANT_ADD(nth, warm_batch_of_1000) {
 FIXTURE_VARIANT_ADD(nth, warm_select)
 {
 	.row = {
-		.is_warm = true,
-		.has_channel = true,
-		.cap = 4,
-		.len = 1000,
+		WARM_CHANNEL(1000),
 		.setup = warm_up_selects,
 		.operate = way_by_select,
 		.undone = clear_way,
@@ -333,11 +348,11 @@ FIXTURE_VARIANT_ADD(nth, warm_select)
 	},
 };
 
-#define CALL_ROW(size)                                                         \
-	.is_warm = true, .has_channel = true, .cap = 4, .len = size,           \
-	.until = CHAN_UNTIL_SETTLED, .duty = CHAN_DUTY_REPLY,                  \
-	.setup = setup_caller, .operate = way_of_a_call, .undone = clear_call, \
-	.done = end_server, .least = 4
+#define CALL_ROW(size)                                                      \
+	WARM_CHANNEL(size), .until = CHAN_UNTIL_SETTLED,                    \
+			    .duty = CHAN_DUTY_REPLY, .setup = setup_caller, \
+			    .operate = way_of_a_call, .undone = clear_call, \
+			    .done = end_server, .least = 4
 
 /* clang-format off */
 FIXTURE_VARIANT_ADD(nth, warm_call) {
@@ -348,10 +363,10 @@ FIXTURE_VARIANT_ADD(nth, warm_call_of_3000) {
 };
 /* clang-format on */
 
-#define REPLY_ROW(size)                                              \
-	.is_warm = true, .has_channel = true, .cap = 4, .len = size, \
-	.setup = setup_server_of_calls, .operate = way_of_a_reply,   \
-	.undone = clear_reply, .done = end_caller, .least = 4
+#define REPLY_ROW(size)                                                       \
+	WARM_CHANNEL(size), .setup = setup_server_of_calls,                   \
+			    .operate = way_of_a_reply, .undone = clear_reply, \
+			    .done = end_caller, .least = 4
 
 /* clang-format off */
 FIXTURE_VARIANT_ADD(nth, warm_reply) {
