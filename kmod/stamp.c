@@ -46,15 +46,23 @@ void chan_stamp_destroy_list(struct chan_stamp *stamp)
 	}
 }
 
+/*
+ * The first namespaces show what there is; to look up that takes as long as a
+ * copy.
+ */
+
 /* The number of a process that is gone may be another's by now. */
 static pid_t visible_pid(struct pid *pid)
 {
+	struct pid_namespace *seen_from = ns_of_pid(task_pid(current));
+
 	if (!pid_has_task(pid, PIDTYPE_TGID))
 		return 0;
-	return pid_nr_ns(pid, task_active_pid_ns(current));
+	if (likely(seen_from == &init_pid_ns))
+		return pid_nr(pid);
+	return pid_nr_ns(pid, seen_from);
 }
 
-/* The first namespace shows what there is; to look up that takes as long as a copy. */
 static void show_user(const struct chan_stamp *stamp, struct chan_op *op)
 {
 	struct user_namespace *seen_from = current_user_ns();
