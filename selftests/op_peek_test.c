@@ -253,6 +253,38 @@ TEST_F(field, slot_is_free_while_a_peek_of_its_message_stalls)
 	stall_close(&stall);
 }
 
+/* The memory of a message serves the next ones; but not while somebody looks. */
+TEST_F(field, message_stays_what_it_was_while_a_peek_of_it_stalls)
+{
+	static char out[LARGE_MAX], in[LARGE_MAX];
+	struct running peek;
+	struct stall stall;
+
+	ASSERT_EQ(0, stall_open(&stall));
+	ASSERT_EQ(0, ends_sized(self->control, &self->ends, 4, stall.size, 0));
+	stamp(out, stall.size, 0);
+	ASSERT_EQ(0, run_once(self->ends.sender, op_send(out, stall.size)));
+	ASSERT_EQ(0, op_start(&peek, self->ends.receiver,
+			      op_peek(stall.page, stall.size)));
+	ASSERT_TRUE(stall_reached(&stall));
+	for (int nr = 0; nr < 10; nr++) {
+		ASSERT_EQ((int)stall.size, run_once(self->ends.receiver,
+						    op_now(in, stall.size)));
+		EXPECT_TRUE(is_stamped(in, stall.size, nr));
+		stamp(out, stall.size, nr + 1);
+		ASSERT_EQ(0, run_once(self->ends.sender,
+				      op_send(out, stall.size)));
+	}
+	EXPECT_FALSE(peek.over);
+	stall_end(&stall, "", 1);
+	EXPECT_EQ((int)stall.size, op_finish(&peek));
+	EXPECT_TRUE(is_stamped(stall.page, stall.size, 0));
+	EXPECT_EQ((int)stall.size,
+		  run_once(self->ends.receiver, op_now(in, stall.size)));
+	EXPECT_EQ(0, nothing_is_left(self->ends.admin));
+	stall_close(&stall);
+}
+
 /* CHAN_AUTOACK --------------------------------------------------------------- */
 
 static struct chan_op op_autoack(void *buf, size_t len)

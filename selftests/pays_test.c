@@ -986,4 +986,59 @@ TEST_F(shortage, of_memory_for_a_reply_keeps_the_duty)
 	free(room);
 }
 
+/* What is kept ------------------------------------------------------------------- */
+
+#define KEPT_LEN 65536
+#define KEPT_MAX (1 << 20)
+
+/* As many messages as there is room for, and then none. */
+static int fill_and_drain(const struct ends *ends, char *buf, size_t len)
+{
+	struct chan_op op;
+	int sent = 0;
+
+	do {
+		op = op_send(buf, len);
+		op.flags = CHAN_NOWAIT;
+	} while (!run(ends->sender, &op) && ++sent);
+	CHECK_EQ(-EAGAIN, op.result);
+	CHECK_EQ(1, sent >= KEPT_MAX / KEPT_LEN - 1);
+	while (sent--)
+		CHECK_EQ((int)len, run_once(ends->receiver, op_recv(buf, len)));
+	return 0;
+}
+
+static int fill_with_each_length(void *arg)
+{
+	struct ends *ends = arg;
+	char *buf = calloc(1, KEPT_LEN);
+	long long before, more;
+
+	CHECK_EQ(0, cgroup_enter(CGROUP "/cgroup.procs"));
+	before = cgroup_kernel_memory();
+	/* Each length is one of which much is kept, and then little is left. */
+	for (size_t len = 128; len <= KEPT_LEN; len *= 2)
+		CHECK_EQ(0, fill_and_drain(ends, buf, len));
+	CHECK_EQ(0, fill_and_drain(ends, buf, 128));
+	more = cgroup_kernel_memory() - before;
+	fprintf(stderr, "# %lld bytes kept\n", more);
+	CHECK_EQ(1, more <= KEPT_MAX + COUNTED_LATE);
+	return 0;
+}
+
+TEST(idle_channel_keeps_no_more_than_it_has_room_for)
+{
+	int control = open_control();
+	struct ends ends;
+	int ret = cgroup_make();
+
+	if (ret)
+		SKIP(return, "no memory cgroup: %d", ret);
+	ASSERT_EQ(0, ends_sized(control, &ends, 8192, KEPT_LEN, KEPT_MAX));
+	EXPECT_EQ(0, in_child(fill_with_each_length, &ends));
+	ends_close(&ends);
+	close(control);
+	cgroup_remove();
+}
+
 TEST_HARNESS_MAIN
