@@ -15,6 +15,7 @@
 
 #include "pool.h"
 #include "queue.h"
+#include "spin.h"
 
 struct chan_node;
 struct chan_stamp;
@@ -100,6 +101,11 @@ struct chan_channel {
 	struct wait_queue_head readable;
 	/** @writable: those who poll for sending */
 	struct wait_queue_head writable;
+
+	/** @send_spin: of those who wait for a slot, a receipt or an outcome */
+	struct chan_spin send_spin;
+	/** @receive_spin: of those who wait for a message */
+	struct chan_spin receive_spin;
 
 	/** @lock: guards what follows; a leaf, nothing sleeps under it */
 	spinlock_t lock;

@@ -264,7 +264,8 @@ static int choose_or_wait(struct chan_selection *sel, struct turn *turn)
 	do {
 		if (!choose_or_park(sel, turn, arm))
 			return -EAGAIN;
-		err = chan_wait_for_choice(&turn->choice, sel->deadline);
+		err = chan_wait_for_choice(&turn->choice, sel->deadline,
+					   &channel_of(turn, 0)->receive_spin);
 		/* At once, for others may stand behind them. */
 		part_others(sel, turn);
 		arm = chosen_arm(turn);

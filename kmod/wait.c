@@ -11,6 +11,7 @@
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/wait.h>
@@ -66,15 +67,26 @@ static __always_inline bool is_made(const void *what)
 	return READ_ONCE(choice->chosen);
 }
 
+/* False: it has not come, and looking on makes no sense any more. */
+static __always_inline bool spin_until(bool (*has_come)(const void *what),
+				       const void *what, u64 end)
+{
+	while (!has_come(what)) {
+		if (local_clock() >= end || !chan_spin_may() ||
+		    signal_pending(current))
+			return false;
+		cpu_relax();
+	}
+	return true;
+}
+
 /* 0: what was waited for; otherwise what came before that was seen. */
-static __always_inline int wait_until(bool (*has_come)(const void *what),
-				      const void *what, u64 deadline)
+static __always_inline int sleep_on(bool (*has_come)(const void *what),
+				    const void *what, u64 deadline)
 {
 	bool expired = false;
 	int err;
 
-	/* Whoever was woken before may do all that is waited for here. */
-	cond_resched();
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
 		if (has_come(what)) {
@@ -88,6 +100,25 @@ static __always_inline int wait_until(bool (*has_come)(const void *what),
 		expired = !sleep_until(deadline);
 	}
 	__set_current_state(TASK_RUNNING);
+	return err;
+}
+
+static __always_inline int wait_until(bool (*has_come)(const void *what),
+				      const void *what, u64 deadline,
+				      struct chan_spin *spin)
+{
+	u64 begun;
+	int err;
+
+	/* Whoever was woken before may do all that is waited for here. */
+	cond_resched();
+	if (!chan_spin_may())
+		return sleep_on(has_come, what, deadline);
+	begun = local_clock();
+	if (spin_until(has_come, what, begun + chan_spin_time(spin)))
+		return 0;
+	err = sleep_on(has_come, what, deadline);
+	chan_spin_learn(spin, local_clock() - begun);
 	return err;
 }
 
@@ -118,7 +149,9 @@ static bool is_undecided(struct chan_channel *channel,
 int chan_wait_for_decision(struct chan_channel *channel,
 			   struct chan_waiter *waiter, u64 deadline)
 {
-	int err = wait_until(is_done, waiter, deadline);
+	struct chan_spin *spin = waiter->want ? &channel->receive_spin :
+						&channel->send_spin;
+	int err = wait_until(is_done, waiter, deadline, spin);
 
 	return err && is_undecided(channel, waiter) ? err : 0;
 }
@@ -126,16 +159,18 @@ int chan_wait_for_decision(struct chan_channel *channel,
 int chan_wait_for_arm(struct chan_channel *channel, struct chan_waiter *waiter,
 		      u64 deadline)
 {
-	int err = wait_until(is_done_or_back, waiter, deadline);
+	int err = wait_until(is_done_or_back, waiter, deadline,
+			     &channel->send_spin);
 
 	if (!err)
 		return is_done(waiter) ? 0 : -EAGAIN;
 	return is_undecided(channel, waiter) ? err : 0;
 }
 
-int chan_wait_for_choice(struct chan_choice *choice, u64 deadline)
+int chan_wait_for_choice(struct chan_choice *choice, u64 deadline,
+			 struct chan_spin *spin)
 {
-	int err = wait_until(is_made, choice, deadline);
+	int err = wait_until(is_made, choice, deadline, spin);
 
 	if (err && !cmpxchg(&choice->chosen, NULL, ERR_PTR(err)))
 		return err;

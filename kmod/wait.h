@@ -13,6 +13,7 @@
 #include <linux/wait.h>
 
 #include "channel.h"
+#include "spin.h"
 #include "stamp.h"
 
 struct chan_endpoint;
@@ -186,12 +187,14 @@ int chan_wait_for_arm(struct chan_channel *channel, struct chan_waiter *waiter,
  * chan_wait_for_choice() - wait until one of several waiters is chosen
  * @choice: of the current task
  * @deadline: CLOCK_MONOTONIC nanoseconds; 0 is none
+ * @spin: of a channel that one of the waiters is in
  *
  * Return: 0, @choice->chosen is decided or going to be, and the others have
  * lost; -ERESTARTSYS or -ETIMEDOUT: that came first, none will ever be chosen,
  * and @choice->chosen is that error.
  */
-int chan_wait_for_choice(struct chan_choice *choice, u64 deadline);
+int chan_wait_for_choice(struct chan_choice *choice, u64 deadline,
+			 struct chan_spin *spin);
 
 /*
  * chan_poll: a poller adds itself to the wait queue, then takes the lock of
