@@ -6,9 +6,10 @@
  * and the sleep. What an arm does is arm.c's.
  *
  * First each is tried by itself, as an operation that does not wait; most often
- * one is ready. Otherwise all channels are locked, each arm is tried again, and
- * only then all of them wait: nothing can come between the look and the wait,
- * and as none waits yet, a select does not meet itself.
+ * one is ready. With CHAN_ORDERED only the first is. Otherwise all channels are
+ * locked, each arm is tried again, and only then all of them wait: nothing can
+ * come between the look and the wait, and as none waits yet, a select does not
+ * meet itself.
  *
  * This is the one place that holds the locks of several channels. They are
  * taken in the order of the channels' serials.
@@ -93,6 +94,15 @@ static bool has_to_wait(const struct chan_selection *sel)
 	return sel->meets && !sel->fails && !(sel->flags & CHAN_NOWAIT);
 }
 
+/*
+ * An arm that was not ready may have become so before a later one did. Only who
+ * holds all the locks can tell; which no select can that has an arm that fails.
+ */
+static bool is_strict(const struct chan_selection *sel)
+{
+	return sel->flags & CHAN_ORDERED && !sel->fails;
+}
+
 static int try_each(struct chan_selection *sel)
 {
 	unsigned int left = sel->nr_ready;
@@ -100,6 +110,8 @@ static int try_each(struct chan_selection *sel)
 
 	if (has_to_wait(sel))
 		return -EAGAIN;
+	if (is_strict(sel) && left)
+		left = sel->ready[0] == 0;
 	while (left && result == -EAGAIN)
 		result = try_now(sel, draw(sel, sel->ready, left--));
 	return result;

@@ -519,6 +519,65 @@ TEST_F(select, ordered_never_takes_another)
 	}
 }
 
+/* Sends by the first arm, then by the last; the next time when it is told to. */
+struct one_after_the_other {
+	int first, last;
+	_Atomic int round; /* -1: the end */
+};
+
+static void *send_one_after_the_other(void *arg)
+{
+	struct one_after_the_other *both = arg;
+	unsigned int seed = seed_of(0);
+	int round = 0, next;
+	double begin;
+
+	while ((next = both->round) >= 0) {
+		if (next == round)
+			continue;
+		round = next;
+		begin = now() + rand_r(&seed) % 10 / 1e6;
+		while (now() < begin)
+			;
+		put_message(both->first, round);
+		put_message(both->last, round);
+	}
+	return NULL;
+}
+
+/* Whoever finds the last one ready could have found the first one so. */
+TEST_F_TIMEOUT(select, ordered_takes_what_was_ready_before, STORM_TIMEOUT(1))
+{
+	struct one_after_the_other both = {
+		.first = self->fds[0],
+		.last = self->fds[ARMS_MAX - 1],
+	};
+	double end = now() + seconds_each();
+	pthread_t thread;
+	int round = 0;
+
+	ASSERT_EQ(0, list_unready(self, RECVS, ARMS_MAX));
+	self->s.batch.flags = CHAN_ORDERED | CHAN_NOWAIT;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, send_one_after_the_other,
+				    &both));
+	while (now() < end) {
+		both.round = ++round;
+		for (int turn = 0; turn < 2; turn++) {
+			int index;
+
+			do {
+				select_again(&self->s);
+				index = select_run(&self->s);
+			} while (index == -EAGAIN);
+			ASSERT_EQ(turn ? ARMS_MAX - 1 : 0, index);
+		}
+	}
+	both.round = -1;
+	pthread_join(thread, NULL);
+	TH_LOG("%d rounds", round);
+	EXPECT_LE(at_least(50), round);
+}
+
 /* What would fail is ready: it stops what comes after it, and only that. */
 TEST_F(select, ordered_failure_is_told_in_its_turn)
 {
