@@ -194,3 +194,11 @@ void chan_message_mirror(struct chan_message *copy,
 	copy->sent_at = message->sent_at;
 	copy->terms = message->terms;
 }
+
+void chan_message_unmirror(struct chan_message *copy)
+{
+	if (chan_message_is_short(copy))
+		return;
+	disown(copy->owner);
+	copy->data = copy->bytes;
+}

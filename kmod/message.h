@@ -362,7 +362,8 @@ chan_message_copy_out(const struct chan_message *message,
 
 /**
  * chan_message_mirror() - make a copy that others may look at
- * @copy: NEW, of length 0; destroyed like any other message
+ * @copy: NEW, of length 0; destroyed like any other message, or used again after
+ *	chan_message_unmirror()
  * @message: which; the caller holds the lock of its channel
  *
  * Long payloads are shared. All that is said of the message is copied too; the
@@ -370,5 +371,11 @@ chan_message_copy_out(const struct chan_message *message,
  */
 void chan_message_mirror(struct chan_message *copy,
 			 const struct chan_message *message);
+
+/**
+ * chan_message_unmirror() - make a copy a short message again
+ * @copy: perhaps by chan_message_mirror(); no lock held
+ */
+void chan_message_unmirror(struct chan_message *copy);
 
 #endif /* CHAN_MESSAGE_H */

@@ -324,8 +324,12 @@ void chan_receive_forgo(const struct chan_receiving *receiving,
 
 void chan_receive_discard(struct chan_receiving *receiving)
 {
-	if (receiving->copy)
-		chan_supply_give(receiving->want.endpoint, receiving->copy);
+	struct chan_message *copy = receiving->copy;
+
+	if (!copy)
+		return;
+	chan_message_unmirror(copy);
+	chan_supply_give(receiving->want.endpoint, copy);
 	receiving->copy = NULL;
 }
 

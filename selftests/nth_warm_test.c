@@ -328,6 +328,9 @@ FIXTURE_VARIANT_ADD(nth, warm_work_of_5000) {
 FIXTURE_VARIANT_ADD(nth, warm_look) {
 	.row = { WARM_ROW(way_by_peek, 8) },
 };
+FIXTURE_VARIANT_ADD(nth, warm_look_of_1000) {
+	.row = { WARM_ROW(way_by_peek, 1000) },
+};
 FIXTURE_VARIANT_ADD(nth, warm_batch) {
 	.row = { WARM_ROW(way_by_batch, 8) },
 };
