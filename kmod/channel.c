@@ -15,6 +15,7 @@
 #include "channel.h"
 #include "charge.h"
 #include "compat.h"
+#include "fade.h"
 #include "stamp.h"
 
 static atomic64_t last_serial = ATOMIC64_INIT(0);
@@ -60,6 +61,7 @@ struct chan_channel *chan_channel_create(const struct chan_attributes *attr,
 	INIT_LIST_HEAD(&channel->idle);
 	INIT_LIST_HEAD(&channel->peekers);
 	chan_pool_init(&channel->pool, attr->cap, attr->bytes_max);
+	INIT_LIST_HEAD(&channel->fading);
 	channel->next_number = 1;
 	return channel;
 }
@@ -86,9 +88,11 @@ static void destroy_queue(struct chan_channel *channel)
 
 static void destroy_pool(struct chan_pool *pool)
 {
+	struct chan_pool_longs longs;
+
 	chan_message_destroy_used(pool->first);
-	for (unsigned int i = 0; i < CHAN_POOL_SIZES; i++)
-		chan_message_destroy_used(pool->longs[i]);
+	chan_pool_empty_long(pool, &longs);
+	chan_pool_destroy_long(&longs);
 }
 
 void chan_channel_put(struct chan_channel *channel)
@@ -99,6 +103,7 @@ void chan_channel_put(struct chan_channel *channel)
 	WARN_ON_ONCE(channel->nr_line || channel->nr_idle ||
 		     channel->nr_peekers || channel->claimed ||
 		     channel->unsettled);
+	chan_fade_leave(channel);
 	destroy_queue(channel);
 	destroy_pool(&channel->pool);
 	chan_charge_release(channel->payer, channel->attr.bytes_max);

@@ -53,6 +53,7 @@ struct chan_attributes {
  * @ended: one side of the channel is gone for all who poll
  * @retired: stamps to be freed
  * @chosen: a task, referenced, one of whose waiters was chosen, or NULL
+ * @fades: long messages are kept from now on: fade.c is to know
  * @any: is there anything to do at all?
  *
  * Part of a channel, guarded by its lock; empty whenever that is free.
@@ -65,6 +66,7 @@ struct chan_wakeups {
 	bool any;
 	struct chan_stamp *retired;
 	struct task_struct *chosen;
+	bool fades;
 };
 
 /**
@@ -101,6 +103,9 @@ struct chan_channel {
 	struct wait_queue_head readable;
 	/** @writable: those who poll for sending */
 	struct wait_queue_head writable;
+
+	/** @fading: among those that keep long messages (fade.c) */
+	struct list_head fading;
 
 	/** @send_spin: of those who wait for a slot, a receipt or an outcome */
 	struct chan_spin send_spin;

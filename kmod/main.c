@@ -17,6 +17,7 @@
 #include "charge.h"
 #include "compat.h"
 #include "device.h"
+#include "fade.h"
 #include "file.h"
 #include "ioctl.h"
 #include "message.h"
@@ -108,6 +109,7 @@ err_names:
 	chan_device_remove_all();
 	chan_device_exit();
 	chan_charge_exit();
+	chan_fade_exit();
 err_device:
 	chan_pending_exit();
 err_pending:
@@ -120,6 +122,7 @@ static void __exit chan_exit(void)
 	misc_deregister(&control);
 	chan_device_exit();
 	chan_charge_exit();
+	chan_fade_exit();
 	chan_pending_exit();
 	chan_message_exit();
 }

@@ -5,7 +5,6 @@
  * Owns the memory of messages, the copying of payloads and the table of legal
  * steps. It knows no channel and takes no lock.
  */
-#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -71,7 +70,7 @@ void chan_message_exit(void)
 /* As much as the allocator takes in any case, for the next may be longer. */
 static u32 space_for(u32 len)
 {
-	return len > PAGE_SIZE ? PAGE_ALIGN(len) : roundup_pow_of_two(len);
+	return kmalloc_size_roundup(len > PAGE_SIZE ? PAGE_ALIGN(len) : len);
 }
 
 static bool give_space(struct chan_message *message, u32 len)

@@ -25,20 +25,28 @@ static_assert(CHAN_MSG_MAX == 128 << (CHAN_POOL_SIZES - 1));
  * @count: how many
  * @max: keep no more
  * @longs: those with long payloads, by size, the last used first
- * @space: of all of @longs together
+ * @nr_longs: how many
+ * @weight: what they take, all together
+ * @most: the room of the channel
+ * @used: a long one was used since fade.c looked last
+ * @fades: fade.c looks after the long ones
  *
  * All are linked by chan_message.next_used. Part of a channel, guarded by its
- * lock, which every function here needs. No more are kept than the channel
- * could hold, and of long ones no more than it has room for now, but for one:
- * their memory is part of the prepaid room, which counts CHAN_MSG_OVERHEAD for
- * each message.
+ * lock, which every function here needs. No more short ones are kept than the
+ * channel could hold, and of long ones twice as many, for replies are long, too.
+ * Long ones take no more than it had room for when the last of them came. But one
+ * is kept in any case whose payload was not longer than the channel could hold.
  */
 struct chan_pool {
 	struct chan_message *first;
 	unsigned int count;
 	unsigned int max;
 	struct chan_message *longs[CHAN_POOL_SIZES];
-	u64 space;
+	unsigned int nr_longs;
+	u64 weight;
+	u64 most;
+	bool used;
+	bool fades;
 };
 
 /**
@@ -52,7 +60,21 @@ static inline void chan_pool_init(struct chan_pool *pool, u32 cap,
 {
 	u64 most = div_u64(bytes_max, CHAN_MSG_OVERHEAD);
 
-	*pool = (struct chan_pool){ .max = min_t(u64, most, max(cap, 1U)) };
+	*pool = (struct chan_pool){
+		.max = min_t(u64, most, max(cap, 1U)),
+		.most = bytes_max,
+	};
+}
+
+/**
+ * chan_pool_weight() - what keeping a message takes
+ * @message: with a long payload
+ *
+ * Return: bytes, as chan_message_cost() counts them, but of all of its memory.
+ */
+static inline u64 chan_pool_weight(const struct chan_message *message)
+{
+	return (u64)message->space + CHAN_MSG_OVERHEAD;
 }
 
 /* The kept ones to which a payload of @len belongs; its space is of that size. */
@@ -92,15 +114,19 @@ static inline bool chan_pool_give_long(struct chan_pool *pool,
 				       struct chan_message *message, u64 room)
 {
 	struct chan_message **first;
+	u64 weight;
 
-	if (!chan_message_is_sole(message))
+	if (!chan_message_is_sole(message) || pool->nr_longs >= 2 * pool->max)
 		return false;
-	if (pool->space && pool->space + message->space > room)
+	weight = chan_pool_weight(message);
+	if (pool->nr_longs ? pool->weight + weight > room :
+			     chan_message_cost(message) > pool->most)
 		return false;
 	first = chan_pool_of_size(pool, message->space);
 	message->next_used = *first;
 	*first = message;
-	pool->space += message->space;
+	pool->nr_longs++;
+	pool->weight += weight;
 	return true;
 }
 
@@ -137,23 +163,52 @@ static inline struct chan_message *chan_pool_take_long(struct chan_pool *pool,
 
 	if (message) {
 		*first = message->next_used;
-		pool->space -= message->space;
+		pool->nr_longs--;
+		pool->weight -= chan_pool_weight(message);
+		pool->used = true;
 	}
 	return message;
 }
+
+/**
+ * struct chan_pool_longs - long ones that are kept no more
+ * @first: as chan_pool.longs
+ *
+ * Lives on the stack of whoever destroys them.
+ */
+struct chan_pool_longs {
+	struct chan_message *first[CHAN_POOL_SIZES];
+};
 
 /**
  * chan_pool_empty_long() - keep none with a long payload
  * @pool: which
  * @longs: result: what the caller destroys after unlocking
  */
-static inline void
-chan_pool_empty_long(struct chan_pool *pool,
-		     struct chan_message *longs[CHAN_POOL_SIZES])
+static inline void chan_pool_empty_long(struct chan_pool *pool,
+					struct chan_pool_longs *longs)
 {
-	memcpy(longs, pool->longs, sizeof(pool->longs));
+	memcpy(longs->first, pool->longs, sizeof(pool->longs));
 	memset(pool->longs, 0, sizeof(pool->longs));
-	pool->space = 0;
+	pool->nr_longs = 0;
+	pool->weight = 0;
+}
+
+/**
+ * chan_pool_destroy_long() - free what was kept
+ * @longs: by chan_pool_empty_long(); may sleep
+ *
+ * Return: true if there was any.
+ */
+static inline bool chan_pool_destroy_long(const struct chan_pool_longs *longs)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < CHAN_POOL_SIZES; i++) {
+		any |= !!longs->first[i];
+		chan_message_destroy_used(longs->first[i]);
+	}
+	return any;
 }
 
 #endif /* CHAN_POOL_H */

@@ -7,7 +7,9 @@
  * lock is held anyway.
  */
 #include "compat.h"
+#include "fade.h"
 #include "supply.h"
+#include "wait.h"
 
 static struct chan_message *take_used_long(struct chan_channel *channel,
 					   u32 len)
@@ -45,15 +47,14 @@ static u64 room_left(const struct chan_channel *channel)
 /* What is used no more makes room for what comes. */
 static noinline void give_way(struct chan_channel *channel, u32 len)
 {
-	struct chan_message *longs[CHAN_POOL_SIZES] = {};
 	u64 cost = (u64)len + CHAN_MSG_OVERHEAD;
+	struct chan_pool_longs longs = {};
 
 	spin_lock(&channel->lock);
-	if (channel->pool.space + cost > room_left(channel))
-		chan_pool_empty_long(&channel->pool, longs);
+	if (channel->pool.weight + cost > room_left(channel))
+		chan_pool_empty_long(&channel->pool, &longs);
 	spin_unlock(&channel->lock);
-	for (unsigned int i = 0; i < ARRAY_SIZE(longs); i++)
-		chan_message_destroy_used(longs[i]);
+	chan_pool_destroy_long(&longs);
 }
 
 static struct chan_message *create(struct chan_endpoint *endpoint, u32 len)
@@ -62,9 +63,12 @@ static struct chan_message *create(struct chan_endpoint *endpoint, u32 len)
 	struct chan_message *message;
 
 	/* give_way() looks again, with the lock. */
-	if (data_race(channel->pool.space))
+	if (data_race(channel->pool.weight))
 		give_way(channel, len);
 	message = chan_message_create(len);
+	/* What is kept may be charged to the same memory cgroup. */
+	if (unlikely(!message) && chan_fade_all())
+		message = chan_message_create(len);
 	if (!message)
 		return NULL;
 	spin_lock(&channel->lock);
@@ -86,10 +90,17 @@ struct chan_message *chan_supply_find(struct chan_endpoint *endpoint, u32 len)
 struct chan_message *chan_supply_reclaim_long(struct chan_channel *channel,
 					      struct chan_message *message)
 {
-	bool kept = chan_pool_give_long(&channel->pool, message,
-					room_left(channel));
+	struct chan_pool *pool = &channel->pool;
 
-	return kept ? NULL : message;
+	lockdep_assert_held(&channel->lock);
+	if (!chan_pool_give_long(pool, message, room_left(channel)))
+		return message;
+	if (!pool->fades) {
+		pool->fades = true;
+		channel->wake.fades = true;
+		channel->wake.any = true;
+	}
+	return NULL;
 }
 
 void chan_supply_give_back(struct chan_endpoint *endpoint,
@@ -100,7 +111,7 @@ void chan_supply_give_back(struct chan_endpoint *endpoint,
 	spin_lock(&channel->lock);
 	message = chan_supply_reclaim(channel, message);
 	chan_supply_refill(endpoint);
-	spin_unlock(&channel->lock);
+	chan_wait_unlock(channel);
 	if (message)
 		chan_message_destroy(message);
 }

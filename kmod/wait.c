@@ -18,6 +18,7 @@
 
 #include "channel.h"
 #include "compat.h"
+#include "fade.h"
 #include "wait.h"
 
 void chan_wait_decide(struct chan_channel *channel, struct chan_waiter *waiter,
@@ -230,6 +231,8 @@ static __always_inline void wake(struct chan_channel *channel,
 		put_task_struct(wakeups->chosen);
 	}
 	chan_stamp_destroy_list(wakeups->retired);
+	if (unlikely(wakeups->fades))
+		chan_fade_enter(channel);
 	if (wakeups->ended)
 		wake_all_pollers(channel);
 	if (wakeups->readable)

@@ -1041,4 +1041,114 @@ TEST(idle_channel_keeps_no_more_than_it_has_room_for)
 	cgroup_remove();
 }
 
+static int keep_for_a_while(void *arg)
+{
+	struct ends *ends = arg;
+	char *buf = calloc(1, KEPT_LEN);
+	long long before;
+
+	CHECK_EQ(0, cgroup_enter(CGROUP "/cgroup.procs"));
+	before = cgroup_kernel_memory();
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(0, fill_and_drain(ends, buf, KEPT_LEN));
+	CHECK_EQ(1, cgroup_kernel_memory() - before > 4 * KEPT_MAX);
+	CHECK_EQ(1, BECOMES(cgroup_kernel_memory() - before < COUNTED_LATE));
+	return 0;
+}
+
+TEST(idle_channel_keeps_long_messages_for_a_while)
+{
+	int control = open_control();
+	struct ends ends;
+	int ret = cgroup_make();
+
+	if (ret)
+		SKIP(return, "no memory cgroup: %d", ret);
+	ASSERT_EQ(0, ends_sized(control, &ends, 128, KEPT_LEN, 8 * KEPT_MAX));
+	EXPECT_EQ(0, in_child(keep_for_a_while, &ends));
+	ends_close(&ends);
+	close(control);
+	cgroup_remove();
+}
+
+/* A reply is as long as its caller has room for, not as the channel has. */
+static int reply_at_length(void *arg)
+{
+	struct ends *ends = arg;
+	char *buf = calloc(1, 4 * KEPT_MAX);
+	static const int nr = 1;
+	struct running caller;
+	long long before;
+	struct chan_op op;
+
+	CHECK_EQ(0, cgroup_enter(CGROUP "/cgroup.procs"));
+	memset(buf, 1, 4 * KEPT_MAX);
+	before = cgroup_kernel_memory();
+	CHECK_EQ(0, op_start(&caller, ends->sender,
+			     op_call(&nr, sizeof(nr), buf, 4 * KEPT_MAX)));
+	op = op_recv(buf, sizeof(nr));
+	CHECK_EQ((int)sizeof(nr), run(ends->receiver, &op));
+	CHECK_EQ(0,
+		 run_once(ends->receiver, op_reply(op.id, buf, 4 * KEPT_MAX)));
+	CHECK_EQ(4 * KEPT_MAX, running_end(&caller));
+	CHECK_EQ(1, cgroup_kernel_memory() - before < COUNTED_LATE);
+	return 0;
+}
+
+TEST(reply_beyond_its_room_is_not_kept)
+{
+	int control = open_control();
+	struct ends ends;
+	int ret = cgroup_make();
+
+	if (ret)
+		SKIP(return, "no memory cgroup: %d", ret);
+	ASSERT_EQ(0, ends_sized(control, &ends, 1, 64, 64 + CHAN_MSG_OVERHEAD));
+	EXPECT_EQ(0, in_child(reply_at_length, &ends));
+	ends_close(&ends);
+	close(control);
+	cgroup_remove();
+}
+
+/* What idle channels keep is no reason to refuse a message. */
+static int send_by_each(void *arg)
+{
+	static const size_t lens[] = { 6 * KEPT_MAX, 6 * KEPT_MAX, 3 * KEPT_MAX,
+				       2 * KEPT_MAX };
+	struct ends *ends = arg;
+	char *buf = malloc(6 * KEPT_MAX);
+	int limit;
+
+	CHECK_EQ(0, cgroup_enter(CGROUP "/cgroup.procs"));
+	memset(buf, 1, 6 * KEPT_MAX);
+	limit = cgroup_limit(8 * KEPT_MAX);
+	CHECK_EQ(1, limit >= 0);
+	for (size_t i = 0; i < ARRAY_SIZE(lens); i++) {
+		const struct ends *by = &ends[i % 2];
+
+		CHECK_EQ(0, run_once(by->sender, op_send(buf, lens[i])));
+		CHECK_EQ((int)lens[i],
+			 run_once(by->receiver, op_recv(buf, lens[i])));
+	}
+	CHECK_EQ(3, write(limit, "max", 3));
+	return 0;
+}
+
+TEST(kept_memory_goes_before_a_message_is_refused)
+{
+	int control = open_control();
+	struct ends ends[2];
+	int ret = cgroup_make();
+
+	if (ret)
+		SKIP(return, "no memory cgroup: %d", ret);
+	for (int i = 0; i < 2; i++)
+		ASSERT_EQ(0, ends_sized(control, &ends[i], 4, 6 * KEPT_MAX, 0));
+	EXPECT_EQ(0, in_child(send_by_each, ends));
+	for (int i = 0; i < 2; i++)
+		ends_close(&ends[i]);
+	close(control);
+	cgroup_remove();
+}
+
 TEST_HARNESS_MAIN
