@@ -7,7 +7,6 @@
  */
 #include <linux/file.h>
 #include <linux/kernel.h>
-#include <linux/uaccess.h>
 
 #include "batch.h"
 #include "compat.h"
@@ -37,14 +36,6 @@ static int run_on_descriptor(struct chan_call *call)
 	return result;
 }
 
-/* Who runs a single operation is told by the ioctl that it was not read. */
-static int tell_unread(const struct chan_record *record, int err)
-{
-	struct chan_op __user *op = record->uptr;
-
-	return err == -E2BIG && put_user(err, &op->result) ? -EFAULT : err;
-}
-
 static int run_record(struct file *file, const struct chan_record *record)
 {
 	struct chan_call call __uninitialized;
@@ -52,7 +43,7 @@ static int run_record(struct file *file, const struct chan_record *record)
 
 	err = chan_op_read(&call, record);
 	if (err)
-		return tell_unread(record, err);
+		return err;
 	if (call.op.fd == -1)
 		return chan_op_run(chan_file_endpoint(file), &call);
 	return run_on_descriptor(&call);

@@ -88,12 +88,20 @@ int chan_op_tell_id(struct chan_call *call);
 int chan_op_tell_end(struct chan_call *call);
 
 /**
+ * chan_op_read_other() - chan_op_read() of another size
+ * @call: with its @record
+ *
+ * Return: as chan_op_read().
+ */
+int chan_op_read_other(struct chan_call *call);
+
+/**
  * chan_op_read() - read a record
  * @call: result: need not be initialised, for it is long; waits as the record
  *	says
  * @record: where it is
  *
- * Return: 0 or, and then there is nothing to be told, see chan_record_in().
+ * Return: 0 or, and then all is told that can be, see chan_record_in().
  */
 static __always_inline int chan_op_read(struct chan_call *call,
 					const struct chan_record *record)
@@ -101,8 +109,11 @@ static __always_inline int chan_op_read(struct chan_call *call,
 	int err;
 
 	call->record = *record;
-	err = chan_record_in(&call->record, &call->op, sizeof(call->op),
-			     CHAN_RECORD_V1(typeof(call->op), sent_at));
+	if (likely(record->usize == sizeof(call->op)))
+		err = chan_record_in(record, &call->op, sizeof(call->op),
+				     sizeof(call->op));
+	else
+		err = chan_op_read_other(call);
 	if (err)
 		return err;
 	call->deadline = call->op.deadline;

@@ -1017,8 +1017,10 @@ TEST_F(op_errors, size_of_the_record_comes_before_the_right)
 		struct chan_stat before = stat_now(self->ends.admin);
 
 		longer.op = good_op(self, code);
+		longer.op.result = GARBAGE;
 		EXPECT_EQ(-E2BIG,
 			  record_ioctl(end_for(self, code), as_long, &longer));
+		EXPECT_EQ(-E2BIG, longer.op.result);
 		EXPECT_EQ(-E2BIG,
 			  record_ioctl(self->ends.admin, as_long, &longer));
 		EXPECT_EQ(-EINVAL,

@@ -52,6 +52,7 @@ TEST_F(kind, size_of_the_record_is_in_the_number)
 		struct io_uring_sqe *sqe;
 
 		r.op.flags = CHAN_NOWAIT;
+		r.op.result = 1;
 		r.tail[31] = rows[i].last;
 		sqe = add_command(&self->ring, self->ends.receiver, &r.op);
 		sqe->cmd_op = _IOC(_IOC_READ | _IOC_WRITE,
@@ -61,6 +62,9 @@ TEST_F(kind, size_of_the_record_is_in_the_number)
 		{
 			TH_LOG("row %zu", i);
 		}
+		/* One that is too short has no place for it. */
+		EXPECT_EQ(rows[i].result == -EINVAL ? 1 : rows[i].result,
+			  r.op.result);
 	}
 }
 
