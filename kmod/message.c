@@ -192,6 +192,8 @@ void chan_message_mirror(struct chan_message *copy,
 	copy->stamp = message->stamp;
 	copy->sent_at = message->sent_at;
 	copy->terms = message->terms;
+	if (message->terms.duty == CHAN_DUTY_REPLY)
+		copy->answer = message->answer;
 }
 
 void chan_message_unmirror(struct chan_message *copy)

@@ -78,7 +78,7 @@ claim_message(struct chan_receiving *receiving)
 static int tell_message(struct chan_call *call,
 			const struct chan_message *message, u64 token)
 {
-	bool answerable = token && message->terms.duty == CHAN_DUTY_REPLY;
+	bool answerable = message->terms.duty == CHAN_DUTY_REPLY;
 	struct chan_op op = call->op;
 
 	op.len = message->len;

@@ -43,6 +43,30 @@ TEST_F(way, peek_tells_of_the_first_message_and_changes_nothing)
 	EXPECT_EQ(0, way_end(self, variant));
 }
 
+/* What it would be to answer it, but not by whom. */
+TEST_F(field, peek_tells_how_long_a_reply_may_be)
+{
+	struct running call;
+	struct chan_op seen;
+	char reply[17];
+
+	ASSERT_EQ(0, ends_sized(self->control, &self->ends, 4, MSG_MAX, 0));
+	ASSERT_EQ(0, op_start(&call, self->ends.sender,
+			      op_call("four", 4, reply, sizeof(reply))));
+	seen = op_peek(self->in, MSG_MAX);
+	EXPECT_EQ(4, run(self->ends.receiver, &seen));
+	EXPECT_EQ(CHAN_DUTY_REPLY, seen.duty);
+	EXPECT_EQ(sizeof(reply), seen.reply_len);
+	EXPECT_EQ(0, seen.id);
+	seen = op_now(self->in, MSG_MAX);
+	EXPECT_EQ(4, run(self->ends.receiver, &seen));
+	EXPECT_EQ(sizeof(reply), seen.reply_len);
+	EXPECT_EQ(0,
+		  run_once(self->ends.receiver, op_reply(seen.id, "here", 4)));
+	EXPECT_EQ(4, op_finish(&call));
+	EXPECT_EQ(0, nothing_is_left(self->ends.admin));
+}
+
 /* All who look see it, and who receives need not be the first of them. */
 TEST_F(way, message_wakes_all_who_peek)
 {
