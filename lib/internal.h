@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -129,16 +130,41 @@ static inline int run(int fd, struct chan_op *op)
 	return ret ? ret : op->result;
 }
 
+/*
+ * To the kernel -1 is the endpoint that the ioctl is on. Here it is none, such as
+ * the return of a function that failed; and so is any other that is never open.
+ */
+#define NEVER_OPEN INT_MIN
+
+static inline bool exchange_fds(const struct chan_batch *batch, int from,
+				int to)
+{
+	struct chan_op *op = (void *)(uintptr_t)batch->ops;
+	bool any = false;
+
+	for (unsigned int i = 0; i < batch->nr; i++, op++) {
+		if (op->fd != from)
+			continue;
+		op->fd = to;
+		any = true;
+	}
+	return any;
+}
+
 /* On the endpoint of the first record. */
 static inline int run_several(unsigned long request, __u64 feature,
 			      struct chan_batch *batch)
 {
 	const struct chan_op *first = (void *)(uintptr_t)batch->ops;
+	bool none;
 	int ret;
 
-	if (!batch->nr)
+	if (!batch->nr || batch->nr > CHAN_BATCH_MAX)
 		return -EINVAL;
+	none = exchange_fds(batch, -1, NEVER_OPEN);
 	ret = kernel(first->fd, request, batch);
+	if (none)
+		exchange_fds(batch, NEVER_OPEN, -1);
 	return ret == -ENOTTY ? why_unknown(first->fd, feature, -EINVAL) : ret;
 }
 

@@ -147,6 +147,23 @@ TEST_F(records, a_batch_of_what_is_no_channel)
 	close(null);
 }
 
+/* Such as the return of a function that failed; it stands for no other. */
+TEST_F(records, a_batch_stops_at_a_descriptor_that_is_none)
+{
+	struct chan_op ops[3], last;
+
+	chan_op_send(&ops[0], self->out, "one", 3);
+	chan_op_send(&ops[1], -1, "two", 3);
+	chan_op_send(&ops[2], -1, "three", 5);
+	last = ops[2];
+	EXPECT_EQ(1, LIB(chan_batch(ops, 3)));
+	EXPECT_EQ(-EBADF, ops[1].result);
+	EXPECT_EQ(-1, ops[1].fd);
+	EXPECT_EQ(0, memcmp(&last, &ops[2], sizeof(last)));
+	EXPECT_EQ(-EBADF, LIB(chan_batch(&ops[1], 2)));
+	EXPECT_EQ(1, stat_of(self->in).queued);
+}
+
 /* An older module ------------------------------------------------------------- */
 
 TEST_F(records, a_module_older_than_batches_is_told)

@@ -151,12 +151,17 @@ TEST_F(clauses, an_arm_that_would_fail_is_taken_and_tells_why)
 
 TEST_F(clauses, a_descriptor_that_is_not_open_is_such_an_arm)
 {
-	for (int i = 0; i < 3; i++) {
-		self->arms[i].fd = 12345;
-		EXPECT_EQ(i, LIB(chan_select(self->arms, 3, 0, SOON)));
-		EXPECT_EQ(-EBADF, self->arms[i].result);
-		EXPECT_TRUE(others_are_as_before(self, i));
-		self->arms[i] = self->before[i];
+	static const int none[] = { 12345, -1, -2 };
+
+	for (int i = 0; i < 9; i++) {
+		int arm = i % 3, fd = none[i / 3];
+
+		self->arms[arm].fd = fd;
+		EXPECT_EQ(arm, LIB(chan_select(self->arms, 3, 0, SOON)));
+		EXPECT_EQ(-EBADF, self->arms[arm].result);
+		EXPECT_EQ(fd, self->arms[arm].fd);
+		EXPECT_TRUE(others_are_as_before(self, arm));
+		self->arms[arm] = self->before[arm];
 	}
 }
 
