@@ -50,6 +50,8 @@ static int try_send(struct chan_arm *arm)
 		chan_message_move(message, CHAN_MESSAGE_NEW);
 	message->sender = is_copied(arm) ? &arm->waiter : NULL;
 	err = chan_flow_offer(arm->endpoint->channel, message);
+	if (!err && is_copied(arm))
+		chan_send_grant_try(message, &arm->call.deadline);
 	arm->waiter.message = err ? message : NULL;
 	return err;
 }
@@ -103,12 +105,12 @@ void chan_arm_part(struct chan_arm *arm)
 	chan_wait_unlock(channel);
 }
 
-int chan_arm_await(struct chan_arm *arm, u64 deadline)
+int chan_arm_await(struct chan_arm *arm)
 {
 	struct chan_channel *channel = arm->endpoint->channel;
 	int err;
 
-	err = chan_wait_for_arm(channel, &arm->waiter, deadline);
+	err = chan_wait_for_arm(channel, &arm->waiter, arm->call.deadline);
 	if (!err || err == -EAGAIN)
 		return err;
 	/* If a receiver is copying it, that one will free it. */

@@ -82,12 +82,11 @@ void chan_arm_part(struct chan_arm *arm);
 /**
  * chan_arm_await() - wait until a chosen arm is decided, or leave it
  * @arm: chosen
- * @deadline: CLOCK_MONOTONIC nanoseconds; 0 is none
  *
  * Return: 0; -ERESTARTSYS or -ETIMEDOUT: that came first, and it has no effect;
  * -EAGAIN: it waits again, at its place, and may be taken back.
  */
-int chan_arm_await(struct chan_arm *arm, u64 deadline);
+int chan_arm_await(struct chan_arm *arm);
 
 /**
  * chan_arm_take_back() - make an arm that waits again one of several

@@ -736,8 +736,9 @@ static void return_to_line(struct chan_channel *channel,
 	chan_message_move(message, CHAN_MESSAGE_WAITING);
 	if (find_receiver(channel, message))
 		return;
-	if (message->terms.nowait) {
-		refuse(channel, message, -EAGAIN);
+	if (message->terms.nowait || message->terms.late) {
+		refuse(channel, message,
+		       message->terms.nowait ? -EAGAIN : -ETIMEDOUT);
 		return;
 	}
 	chan_queue_restore(&channel->queue, message);
@@ -753,6 +754,11 @@ static void return_to_queue(struct chan_channel *channel,
 	chan_message_move(message, CHAN_MESSAGE_QUEUED);
 	if (find_receiver(channel, message))
 		return;
+	if (message->terms.late && message->sender) {
+		free_slot(channel, message);
+		refuse(channel, message, -ETIMEDOUT);
+		return;
+	}
 	chan_queue_restore(&channel->queue, message);
 	chan_wait_note_readable(channel);
 }

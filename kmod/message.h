@@ -52,6 +52,8 @@ struct chan_payload {
  * @on_death: CHAN_ON_DEATH_*: what a receiver's death means
  * @prio: 0 to CHAN_PRIO_MAX
  * @nowait: it does not wait for a slot or, with cap 0, for a receiver
+ * @late: its deadline had passed before: if who copies it cannot, it does not
+ *	wait for another
  * @tag: told to the receiver
  */
 struct chan_terms {
@@ -60,6 +62,7 @@ struct chan_terms {
 	u8 on_death;
 	u8 prio;
 	bool nowait;
+	bool late;
 	u64 tag;
 };
 

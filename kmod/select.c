@@ -282,7 +282,7 @@ static int choose_or_wait(struct chan_selection *sel, struct turn *turn)
 		part_others(sel, turn);
 		arm = chosen_arm(turn);
 		if (!err)
-			err = chan_arm_await(arm, sel->deadline);
+			err = chan_arm_await(arm);
 	} while (err == -EAGAIN);
 	return err ?: conclude(sel, turn);
 }

@@ -17,6 +17,9 @@
 #include "send.h"
 #include "supply.h"
 
+/* A receiver that is there copies within that time, if it does not stall. */
+#define ONE_TRY_NS (100 * NSEC_PER_MSEC)
+
 static int check_length(const struct chan_attributes *attr, u64 len)
 {
 	if (len > attr->msg_max)
@@ -228,6 +231,19 @@ static noinline int send_in_line(struct chan_endpoint *endpoint,
 	return await_outcome(&sending, &waiter, message);
 }
 
+void chan_send_grant_try(struct chan_message *message, u64 *deadline)
+{
+	u64 now;
+
+	if (!*deadline || message->state != CHAN_MESSAGE_CLAIMED)
+		return;
+	now = ktime_get_ns();
+	if (now < *deadline)
+		return;
+	message->terms.late = true;
+	*deadline = now + ONE_TRY_NS;
+}
+
 /* What waits for more than a slot is decided, also if it could be offered. */
 static __always_inline int start(struct chan_sending *sending,
 				 struct chan_message *message,
@@ -243,6 +259,8 @@ static __always_inline int start(struct chan_sending *sending,
 	message->sender = waits ? waiter : NULL;
 	spin_lock(&channel->lock);
 	err = chan_flow_offer(channel, message);
+	if (!err && message->terms.until == CHAN_UNTIL_RECEIVED)
+		chan_send_grant_try(message, &sending->answer.deadline);
 	chan_supply_refill(endpoint);
 	if (err == -EAGAIN && !message->terms.nowait) {
 		message->sender = waiter;
@@ -348,6 +366,7 @@ static __always_inline void set_terms(struct chan_terms *terms,
 		terms->until = op->until;
 		terms->duty = op->duty;
 		terms->on_death = op->on_death;
+		terms->late = false;
 	}
 	terms->prio = op->prio;
 	terms->nowait = call->nowait;

@@ -85,6 +85,15 @@ struct chan_message *chan_send_prepare(struct chan_endpoint *endpoint,
 void chan_send_retract(struct chan_call *call, u8 state);
 
 /**
+ * chan_send_grant_try() - let a receiver copy though the deadline has passed
+ * @message: offered with success, the lock of its channel held; its sender waits
+ *	until it is received
+ * @deadline: CLOCK_MONOTONIC nanoseconds, 0 is none; becomes a later one if a
+ *	receiver is copying the message, for that is its one try
+ */
+void chan_send_grant_try(struct chan_message *message, u64 *deadline);
+
+/**
  * chan_send_start() - offer a message, and wait behind others if need be
  * @sending: with @endpoint and @call
  * @message: by chan_send_prepare(); given away

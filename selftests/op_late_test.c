@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A deadline that has passed before: the operation is tried once, and once is
+ * enough where it could be done at once. So whoever sends to a receiver that waits
+ * has sent, however it sends, for its deadline does not end the copying that its
+ * own try began, unless that stalls; and it waits for no other receiver, if that one
+ * cannot copy it.
+ */
+#include "op_way.h"
+#include "stall.h"
+
+#define PASSED 1
+
+static struct chan_op op_late(const FIXTURE_VARIANT(way) * variant)
+{
+	struct chan_op op = op_send("late", 4);
+
+	op.until = variant->until;
+	op.deadline = PASSED;
+	return op;
+}
+
+TEST_F_TIMEOUT(way, receiver_that_waits_is_sent_to_at_once, STORM_TIMEOUT(1))
+{
+	double end = now() + seconds_each() / 4.0;
+	struct running recv;
+	long rounds = 0;
+
+	do {
+		ASSERT_EQ(0, op_start(&recv, self->ends.receiver,
+				      op_recv(self->in, MSG_MAX)));
+		ASSERT_TRUE(waiting_are(self->ends.admin, 0, 1));
+		ASSERT_EQ(0, run_once(self->ends.sender, op_late(variant)))
+		{
+			TH_LOG("in round %ld", rounds);
+		}
+		ASSERT_EQ(4, op_finish(&recv));
+		rounds++;
+	} while (now() < end);
+	TH_LOG("%ld rounds", rounds);
+	EXPECT_LE(at_least(10), rounds);
+	EXPECT_EQ(0, nothing_is_left(self->ends.admin));
+}
+
+TEST_F(way, nobody_who_waits_is_ETIMEDOUT)
+{
+	bool waits = way_waits(variant);
+	struct chan_op op = op_late(variant);
+
+	EXPECT_EQ(waits ? -ETIMEDOUT : 0, run(self->ends.sender, &op));
+	EXPECT_EQ(waits ? CHAN_STATE_WITHDRAWN : CHAN_STATE_QUEUED, op.state);
+	EXPECT_EQ(waits ? -EAGAIN : 4,
+		  run_once(self->ends.receiver, op_now(self->in, MSG_MAX)));
+	EXPECT_EQ(0, nothing_is_left(self->ends.admin));
+}
+
+/* What takes longer than that is not waited for, on a machine that is slow. */
+static bool is_too_slow(double begun, int result)
+{
+	return result == -ETIMEDOUT && now() - begun > 0.1;
+}
+
+TEST_F(way, copying_is_waited_for)
+{
+	struct running recv, send;
+	struct stall stall;
+	double begun;
+
+	ASSERT_EQ(0, stall_open(&stall));
+	ASSERT_EQ(0, op_start(&recv, self->ends.receiver,
+			      op_recv(stall.page, MSG_MAX)));
+	ASSERT_TRUE(waiting_are(self->ends.admin, 0, 1));
+	begun = now();
+	ASSERT_EQ(0, op_start(&send, self->ends.sender, op_late(variant)));
+	ASSERT_TRUE(stall_reached(&stall));
+	stall_end(&stall, "", 1);
+	EXPECT_TRUE(!op_finish(&send) || is_too_slow(begun, send.op.result));
+	if (send.op.result)
+		shut_down(self->ends.admin);
+	EXPECT_EQ(send.op.result ? -ESHUTDOWN : 4, op_finish(&recv));
+	EXPECT_EQ(0, nothing_is_left(self->ends.admin));
+	stall_close(&stall);
+}
+
+/* A deadline is no less a deadline for having passed. */
+TEST_F(way, copying_that_stalls_is_not_waited_for)
+{
+	bool waits = way_waits(variant);
+	struct running recv, send;
+	struct stall stall;
+
+	ASSERT_EQ(0, stall_open(&stall));
+	ASSERT_EQ(0, op_start(&recv, self->ends.receiver,
+			      op_recv(stall.page, MSG_MAX)));
+	ASSERT_TRUE(waiting_are(self->ends.admin, 0, 1));
+	ASSERT_EQ(0, op_start(&send, self->ends.sender, op_late(variant)));
+	ASSERT_TRUE(stall_reached(&stall));
+	EXPECT_EQ(waits ? -ETIMEDOUT : 0, op_finish(&send));
+	EXPECT_EQ(waits ? CHAN_STATE_WITHDRAWN : CHAN_STATE_QUEUED,
+		  send.op.state);
+	EXPECT_FALSE(recv.over);
+	stall_end(&stall, "", 1);
+	if (waits)
+		shut_down(self->ends.admin);
+	EXPECT_EQ(waits ? -ESHUTDOWN : 4, op_finish(&recv));
+	EXPECT_EQ(0, nothing_is_left(self->ends.admin));
+	stall_close(&stall);
+}
+
+TEST_F(way, copying_that_fails_was_the_only_try)
+{
+	bool waits = way_waits(variant);
+	struct running recv, send;
+	struct stall stall;
+
+	ASSERT_EQ(0, stall_open(&stall));
+	ASSERT_EQ(0, op_start(&recv, self->ends.receiver,
+			      op_recv(stall.page, MSG_MAX)));
+	ASSERT_TRUE(waiting_are(self->ends.admin, 0, 1));
+	ASSERT_EQ(0, op_start(&send, self->ends.sender, op_late(variant)));
+	ASSERT_TRUE(stall_reached(&stall));
+	stall_fail(&stall);
+	EXPECT_EQ(-EFAULT, op_finish(&recv));
+	EXPECT_EQ(waits ? -ETIMEDOUT : 0, op_finish(&send));
+	EXPECT_EQ(waits ? CHAN_STATE_WITHDRAWN : CHAN_STATE_QUEUED,
+		  send.op.state);
+	EXPECT_EQ(waits ? -EAGAIN : 4,
+		  run_once(self->ends.receiver, op_now(self->in, MSG_MAX)));
+	EXPECT_EQ(0, nothing_is_left(self->ends.admin));
+	stall_close(&stall);
+}
+
+/* The one that waits behind it gets it instead: that is the same try. */
+TEST_F(way, copying_that_fails_leaves_it_to_others_who_wait)
+{
+	struct running recv, next, send;
+	struct stall stall;
+	double begun;
+
+	ASSERT_EQ(0, stall_open(&stall));
+	ASSERT_EQ(0, op_start(&recv, self->ends.receiver,
+			      op_recv(stall.page, MSG_MAX)));
+	ASSERT_TRUE(waiting_are(self->ends.admin, 0, 1));
+	ASSERT_EQ(0, op_start(&next, self->ends.receiver,
+			      op_recv(self->in, MSG_MAX)));
+	ASSERT_TRUE(waiting_are(self->ends.admin, 0, 2));
+	begun = now();
+	ASSERT_EQ(0, op_start(&send, self->ends.sender, op_late(variant)));
+	ASSERT_TRUE(stall_reached(&stall));
+	stall_fail(&stall);
+	EXPECT_EQ(-EFAULT, op_finish(&recv));
+	EXPECT_TRUE(!op_finish(&send) || is_too_slow(begun, send.op.result));
+	if (send.op.result)
+		shut_down(self->ends.admin);
+	EXPECT_EQ(send.op.result ? -ESHUTDOWN : 4, op_finish(&next));
+	EXPECT_EQ(0, nothing_is_left(self->ends.admin));
+	stall_close(&stall);
+}
+
+TEST_HARNESS_MAIN
