@@ -4,8 +4,8 @@
  *
  * Owns how long that moment is. To sleep and to be woken takes longer than most
  * partners on another processor need for an answer. So who had to sleep, but not for
- * long, will look on for longer the next time; where that would not have been
- * enough, nobody looks on any more.
+ * long, will look on for longer the next time, and where that would not have been
+ * enough, for less, until nobody looks on any more.
  */
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
@@ -17,7 +17,7 @@
 #define SPIN_LEAST (5 * (u32)NSEC_PER_USEC)
 #define SPIN_MOST  (USEC_PER_SEC / 1000)
 
-static unsigned int spin_us = 50;
+static unsigned int spin_us = 100;
 module_param(spin_us, uint, 0644);
 MODULE_PARM_DESC(spin_us, "microseconds to look on before sleeping, at most");
 
@@ -29,10 +29,12 @@ static u32 most(void)
 void chan_spin_learn(struct chan_spin *spin, u64 waited)
 {
 	u32 ns = READ_ONCE(spin->ns);
-	u32 better = 0;
+	u32 better;
 
 	if (waited <= most())
 		better = min(max(2 * ns, SPIN_LEAST), most());
+	else
+		better = ns / 2 < SPIN_LEAST ? 0 : ns / 2;
 	if (better != ns)
 		WRITE_ONCE(spin->ns, better);
 }
