@@ -168,10 +168,20 @@ static struct rounds make_rounds(FIXTURE_DATA(spin) * self)
 	return rounds;
 }
 
+static bool seldom_slept(struct rounds rounds)
+{
+	return rounds.slept < rounds.made / 4 * 3;
+}
+
+static bool mostly_slept(struct rounds rounds)
+{
+	return rounds.slept >= rounds.made / 2;
+}
+
 /* Whatever else the machine does may spoil some of them, but not all. */
 #define ROUNDS_ARE(condition)                                  \
 	({                                                     \
-		double end_ = now() + BUDGET;                  \
+		double end_ = now() + 2 * BUDGET;              \
 		struct rounds rounds;                          \
 		bool is_;                                      \
 		do {                                           \
@@ -187,7 +197,7 @@ TEST_F(spin, who_waits_for_another_processor_seldom_sleeps)
 		SKIP(return, "there is one processor");
 	ASSERT_EQ(0, set_parameter("spin_us", LONGEST_SPIN));
 	start_server(self, variant->selects, self->last);
-	EXPECT_TRUE(ROUNDS_ARE(rounds.slept < rounds.made / 2));
+	EXPECT_TRUE(ROUNDS_ARE(seldom_slept(rounds)));
 	end_server(self);
 }
 
@@ -197,7 +207,7 @@ TEST_F(spin, who_may_not_spin_sleeps)
 		SKIP(return, "there is one processor");
 	ASSERT_EQ(0, set_parameter("spin_us", 0));
 	start_server(self, variant->selects, self->last);
-	EXPECT_TRUE(ROUNDS_ARE(rounds.slept >= rounds.made / 2));
+	EXPECT_TRUE(ROUNDS_ARE(mostly_slept(rounds)));
 	end_server(self);
 }
 
@@ -213,8 +223,8 @@ TEST_F(spin, who_shares_its_processor_sleeps)
 	made = make_rounds(self).made;
 	ASSERT_LT(0, made);
 	ASSERT_EQ(0, set_parameter("spin_us", LONGEST_SPIN));
-	EXPECT_TRUE(ROUNDS_ARE(rounds.made >= made / 2 &&
-			       rounds.slept >= rounds.made / 2));
+	EXPECT_TRUE(
+		ROUNDS_ARE(rounds.made >= made / 2 && mostly_slept(rounds)));
 	end_server(self);
 }
 
