@@ -190,7 +190,7 @@ static int prepare_all(struct chan_selection *sel, struct turn *turn)
 		if (err)
 			return err;
 		err = chan_arm_prepare(arm, &turn->choice);
-		if (err && has_to_wait(sel)) {
+		if (err && (has_to_wait(sel) || is_strict(sel))) {
 			sel->fails = true;
 			return -EAGAIN;
 		}

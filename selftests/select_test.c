@@ -599,6 +599,27 @@ TEST_F(select, ordered_failure_is_told_in_its_turn)
 	close(no_sender);
 }
 
+/* It is not known to fail before it is tried. */
+TEST_F(select, ordered_failure_to_come_is_told_in_its_turn)
+{
+	int late;
+
+	self->s.batch.flags = CHAN_ORDERED;
+	add_recv(&self->s, self->fds[0]);
+	add_recv(&self->s, self->fds[1]);
+	late = add_send(&self->s, self->fds[2], 1);
+	self->s.arms[late].len = CHAN_MSG_MAX;
+	self->s.before[late].len = CHAN_MSG_MAX;
+	ASSERT_EQ(0, put_message(self->fds[1], 7));
+	EXPECT_EQ(1, select_run(&self->s));
+	EXPECT_EQ(7, self->s.numbers[1]);
+	select_again(&self->s);
+	remember(self);
+	EXPECT_EQ(-EMSGSIZE, select_run(&self->s));
+	EXPECT_EQ(2, self->s.batch.index);
+	EXPECT_EQ(0, others_are_as_before(self, -1));
+}
+
 /* None is ready --------------------------------------------------------------- */
 
 /* Alone and among many: nothing has happened, nothing is told. */
