@@ -26,6 +26,11 @@ static u32 most(void)
 	return min(READ_ONCE(spin_us), SPIN_MOST) * NSEC_PER_USEC;
 }
 
+u32 chan_spin_time(const struct chan_spin *spin)
+{
+	return min(READ_ONCE(spin->ns), most());
+}
+
 void chan_spin_learn(struct chan_spin *spin, u64 waited)
 {
 	u32 ns = READ_ONCE(spin->ns);

@@ -39,10 +39,7 @@ static inline bool chan_spin_may(void)
  *
  * Return: nanoseconds.
  */
-static inline u32 chan_spin_time(const struct chan_spin *spin)
-{
-	return READ_ONCE(spin->ns);
-}
+u32 chan_spin_time(const struct chan_spin *spin);
 
 /**
  * chan_spin_learn() - it had to sleep all the same

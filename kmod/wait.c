@@ -11,9 +11,9 @@
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/timekeeping.h>
 #include <linux/wait.h>
 
 #include "channel.h"
@@ -73,7 +73,7 @@ static __always_inline bool spin_until(bool (*has_come)(const void *what),
 				       const void *what, u64 end)
 {
 	while (!has_come(what)) {
-		if (local_clock() >= end || !chan_spin_may() ||
+		if (ktime_get_ns() >= end || !chan_spin_may() ||
 		    signal_pending(current))
 			return false;
 		cpu_relax();
@@ -108,18 +108,21 @@ static __always_inline int wait_until(bool (*has_come)(const void *what),
 				      const void *what, u64 deadline,
 				      struct chan_spin *spin)
 {
-	u64 begun;
+	u64 begun, end;
 	int err;
 
 	/* Whoever was woken before may do all that is waited for here. */
 	cond_resched();
 	if (!chan_spin_may())
 		return sleep_on(has_come, what, deadline);
-	begun = local_clock();
-	if (spin_until(has_come, what, begun + chan_spin_time(spin)))
+	begun = ktime_get_ns();
+	end = begun + chan_spin_time(spin);
+	if (spin_until(has_come, what, deadline ? min(end, deadline) : end))
 		return 0;
 	err = sleep_on(has_come, what, deadline);
-	chan_spin_learn(spin, local_clock() - begun);
+	/* What did not come says nothing of how long it would have taken. */
+	if (!err)
+		chan_spin_learn(spin, ktime_get_ns() - begun);
 	return err;
 }
 
