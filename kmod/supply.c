@@ -97,6 +97,7 @@ struct chan_message *chan_supply_reclaim_long(struct chan_channel *channel,
 		return message;
 	if (!pool->fades) {
 		pool->fades = true;
+		pool->used = true;
 		channel->wake.fades = true;
 		channel->wake.any = true;
 	}
