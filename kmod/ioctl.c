@@ -45,18 +45,6 @@ static int name_in(u64 address, char *name)
 	return 0;
 }
 
-/*
- * A record that has more in it than this kernel knows still gets the number that
- * says that nothing was made or done.
- */
-static long tell_none(const struct chan_record *rec, size_t at, s32 none,
-		      int err)
-{
-	s32 __user *member = rec->uptr + at;
-
-	return err == -E2BIG && put_user(none, member) ? -EFAULT : err;
-}
-
 static long query(const struct chan_record *rec)
 {
 	const struct chan_limits limits = chan_charge_limits();
@@ -189,7 +177,8 @@ static long create(const struct chan_record *rec)
 	err = chan_record_in(rec, &create, sizeof(create),
 			     CHAN_RECORD_V1(typeof(create), reserved));
 	if (err)
-		return tell_none(rec, offsetof(typeof(create), fd), -1, err);
+		return chan_record_refuse(rec, offsetof(typeof(create), fd), -1,
+					  err);
 	err = create_checked(rec, &create);
 	if (err) {
 		create.fd = -1;
@@ -255,7 +244,8 @@ static long derive(struct file *base, const struct chan_record *rec)
 	err = chan_record_in(rec, &derive, sizeof(derive),
 			     CHAN_RECORD_V1(typeof(derive), badge));
 	if (err)
-		return tell_none(rec, offsetof(typeof(derive), fd), -1, err);
+		return chan_record_refuse(rec, offsetof(typeof(derive), fd), -1,
+					  err);
 	err = derive_checked(base, rec, &derive);
 	if (err) {
 		derive.fd = -1;
@@ -362,7 +352,8 @@ static long batch(struct file *file, const struct chan_record *rec, bool select)
 	err = chan_record_in(rec, &batch, sizeof(batch),
 			     CHAN_RECORD_V1(typeof(batch), reserved));
 	if (err)
-		return tell_none(rec, offsetof(typeof(batch), done), 0, err);
+		return chan_record_refuse(rec, offsetof(typeof(batch), done), 0,
+					  err);
 	batch.done = 0;
 	index = batch.index;
 	err = select ? check_select(&batch) : check_sequence(&batch);

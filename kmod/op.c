@@ -8,7 +8,6 @@
 #include <linux/array_size.h>
 #include <linux/bits.h>
 #include <linux/errno.h>
-#include <linux/uaccess.h>
 
 #include "compat.h"
 #include "flow.h"
@@ -105,15 +104,14 @@ static const u32 rights_needed[] = {
 	[CHAN_OP_WAIT] = CHAN_RIGHT_SEND,
 };
 
-/* One that is too short, or cannot be read, has no place for the result. */
 int chan_op_read_other(struct chan_call *call)
 {
-	struct chan_op __user *op = call->record.uptr;
 	int err;
 
 	err = chan_record_in(&call->record, &call->op, sizeof(call->op),
 			     CHAN_RECORD_V1(typeof(call->op), sent_at));
-	return err == -E2BIG && put_user(err, &op->result) ? -EFAULT : err;
+	return chan_record_refuse(&call->record,
+				  offsetof(typeof(call->op), result), err, err);
 }
 
 int chan_op_tell(struct chan_call *call, const struct chan_op *op)

@@ -34,3 +34,11 @@ int chan_record_out_other(const struct chan_record *record, const void *from,
 		return -EFAULT;
 	return 0;
 }
+
+int chan_record_refuse(const struct chan_record *record, size_t at, s32 number,
+		       int err)
+{
+	s32 __user *member = record->uptr + at;
+
+	return err == -E2BIG && put_user(number, member) ? -EFAULT : err;
+}

@@ -61,6 +61,21 @@ int chan_record_out_other(const struct chan_record *record, const void *from,
 			  size_t ksize);
 
 /**
+ * chan_record_refuse() - let a record say that it was not taken
+ * @record: where it is
+ * @at: where in it is the number that says so
+ * @number: what it says
+ * @err: from chan_record_in()
+ *
+ * Only one with more in it than this kernel knows can: what is too short, or
+ * cannot be read, may have no such place.
+ *
+ * Return: @err; -EFAULT: it cannot be written.
+ */
+int chan_record_refuse(const struct chan_record *record, size_t at, s32 number,
+		       int err);
+
+/**
  * chan_record_in() - read a record, once
  * @record: where it is
  * @to: the record as this kernel knows it

@@ -9,6 +9,10 @@
 
 #define RECORD_MAX ((1U << _IOC_SIZEBITS) - 1)
 
+/* The same ioctl with another record. */
+#define LONGER(cmd, record) \
+	_IOC(_IOC_DIR(cmd), _IOC_TYPE(cmd), _IOC_NR(cmd), sizeof(record))
+
 TEST_F(records, query_tells_the_fixed_limits_everywhere)
 {
 	const int fds[] = { self->control, self->endpoint };
@@ -108,6 +112,42 @@ TEST_F(records, long_record_with_unknown_member_is_E2BIG_without_effect)
 	}
 	EXPECT_TRUE(node_exists(NAME));
 	EXPECT_EQ(self->fds, count_fds());
+}
+
+/* What was in it before is not taken for what came of it. */
+TEST_F(records, long_record_with_unknown_member_says_that_nothing_was_made)
+{
+	struct {
+		struct chan_create c;
+		__u64 tail;
+	} create = { .c = { .fd = self->control }, .tail = 1 };
+	struct {
+		struct chan_derive d;
+		__u64 tail;
+	} derive = { .d = { .rights = CHAN_RIGHT_SEND, .fd = self->control },
+		     .tail = 1 };
+	struct {
+		struct chan_batch b;
+		__u64 tail;
+	} batch = { .b = { .done = 1 }, .tail = 1 };
+	int fd = create_channel(self->control, NULL);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-E2BIG,
+		  record_ioctl(self->control, LONGER(CHAN_IOC_CREATE, create),
+			       &create));
+	EXPECT_EQ(-1, create.c.fd);
+	EXPECT_EQ(-E2BIG,
+		  record_ioctl(fd, LONGER(CHAN_IOC_DERIVE, derive), &derive));
+	EXPECT_EQ(-1, derive.d.fd);
+	EXPECT_EQ(-E2BIG,
+		  record_ioctl(fd, LONGER(CHAN_IOC_BATCH, batch), &batch));
+	EXPECT_EQ(0, batch.b.done);
+	batch.b.done = 1;
+	EXPECT_EQ(-E2BIG,
+		  record_ioctl(fd, LONGER(CHAN_IOC_SELECT, batch), &batch));
+	EXPECT_EQ(0, batch.b.done);
+	close(fd);
 }
 
 TEST_F(records, ioctl_of_another_file_is_ENOTTY)
