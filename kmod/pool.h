@@ -8,7 +8,6 @@
 #include <linux/bitops.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
-#include <linux/string.h>
 
 #include <linux/chan.h>
 
@@ -20,11 +19,19 @@
 static_assert(CHAN_MSG_MAX == 128 << (CHAN_POOL_SIZES - 1));
 
 /**
+ * struct chan_pool_longs - messages with long payloads, by size
+ * @first: of each size, the last used first
+ */
+struct chan_pool_longs {
+	struct chan_message *first[CHAN_POOL_SIZES];
+};
+
+/**
  * struct chan_pool - messages that nobody uses
  * @first: those with short payloads, the last used first
  * @count: how many
  * @max: keep no more
- * @longs: those with long payloads, by size, the last used first
+ * @longs: those with long payloads
  * @nr_longs: how many
  * @weight: what they take, all together
  * @most: the room of the channel
@@ -41,7 +48,7 @@ struct chan_pool {
 	struct chan_message *first;
 	unsigned int count;
 	unsigned int max;
-	struct chan_message *longs[CHAN_POOL_SIZES];
+	struct chan_pool_longs longs;
 	unsigned int nr_longs;
 	u64 weight;
 	u64 most;
@@ -81,7 +88,7 @@ static inline u64 chan_pool_weight(const struct chan_message *message)
 static inline struct chan_message **chan_pool_of_size(struct chan_pool *pool,
 						      u32 len)
 {
-	return &pool->longs[fls((len - 1) >> 7)];
+	return &pool->longs.first[fls((len - 1) >> 7)];
 }
 
 /**
@@ -171,16 +178,6 @@ static inline struct chan_message *chan_pool_take_long(struct chan_pool *pool,
 }
 
 /**
- * struct chan_pool_longs - long ones that are kept no more
- * @first: as chan_pool.longs
- *
- * Lives on the stack of whoever destroys them.
- */
-struct chan_pool_longs {
-	struct chan_message *first[CHAN_POOL_SIZES];
-};
-
-/**
  * chan_pool_empty_long() - keep none with a long payload
  * @pool: which
  * @longs: result: what the caller destroys after unlocking
@@ -188,8 +185,8 @@ struct chan_pool_longs {
 static inline void chan_pool_empty_long(struct chan_pool *pool,
 					struct chan_pool_longs *longs)
 {
-	memcpy(longs->first, pool->longs, sizeof(pool->longs));
-	memset(pool->longs, 0, sizeof(pool->longs));
+	*longs = pool->longs;
+	pool->longs = (struct chan_pool_longs){};
 	pool->nr_longs = 0;
 	pool->weight = 0;
 }
