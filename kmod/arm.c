@@ -50,7 +50,7 @@ static int try_send(struct chan_arm *arm)
 		chan_message_move(message, CHAN_MESSAGE_NEW);
 	message->sender = is_copied(arm) ? &arm->waiter : NULL;
 	err = chan_flow_offer(arm->endpoint->channel, message);
-	if (!err && is_copied(arm))
+	if (!err)
 		chan_send_grant_try(message, &arm->call.deadline);
 	arm->waiter.message = err ? message : NULL;
 	return err;

@@ -235,7 +235,8 @@ void chan_send_grant_try(struct chan_message *message, u64 *deadline)
 {
 	u64 now;
 
-	if (!*deadline || message->state != CHAN_MESSAGE_CLAIMED)
+	if (!*deadline || message->state != CHAN_MESSAGE_CLAIMED ||
+	    message->terms.until != CHAN_UNTIL_RECEIVED)
 		return;
 	now = ktime_get_ns();
 	if (now < *deadline)
@@ -259,7 +260,7 @@ static __always_inline int start(struct chan_sending *sending,
 	message->sender = waits ? waiter : NULL;
 	spin_lock(&channel->lock);
 	err = chan_flow_offer(channel, message);
-	if (!err && message->terms.until == CHAN_UNTIL_RECEIVED)
+	if (!err)
 		chan_send_grant_try(message, &sending->answer.deadline);
 	chan_supply_refill(endpoint);
 	if (err == -EAGAIN && !message->terms.nowait) {

@@ -86,10 +86,10 @@ void chan_send_retract(struct chan_call *call, u8 state);
 
 /**
  * chan_send_grant_try() - let a receiver copy though the deadline has passed
- * @message: offered with success, the lock of its channel held; its sender waits
- *	until it is received
+ * @message: offered with success, the lock of its channel held
  * @deadline: CLOCK_MONOTONIC nanoseconds, 0 is none; becomes a later one if a
- *	receiver is copying the message, for that is its one try
+ *	receiver is copying the message, and that is all that its sender waits for:
+ *	it is its one try
  */
 void chan_send_grant_try(struct chan_message *message, u64 *deadline);
 
