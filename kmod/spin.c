@@ -15,7 +15,7 @@
 #include "spin.h"
 
 #define SPIN_LEAST (5 * (u32)NSEC_PER_USEC)
-#define SPIN_MOST  (USEC_PER_SEC / 1000)
+#define SPIN_MOST  USEC_PER_MSEC
 
 static unsigned int spin_us = 100;
 module_param(spin_us, uint, 0644);
