@@ -570,6 +570,27 @@ static inline unsigned int seed_of(int nr)
 		is_;                                         \
 	})
 
+/* Processors --------------------------------------------------------- */
+
+/* From now on this thread runs nowhere else. */
+static inline int stay_on(int processor)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(processor, &set);
+	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+}
+
+/* How often this thread has slept. */
+static inline long times_slept(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_nvcsw;
+}
+
 /* The end of a child ------------------------------------------------- */
 
 /* Waits for it; 0 if it was as it should be. */

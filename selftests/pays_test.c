@@ -456,14 +456,6 @@ struct server {
 	pthread_t thread;
 };
 
-static long times_slept(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_THREAD, &usage);
-	return usage.ru_nvcsw;
-}
-
 /* The answer is as long as the caller takes. */
 static void answer(struct server *server, const struct chan_op *op,
 		   const char *buf)

@@ -137,11 +137,7 @@ static void rival_hesitates(struct rival *r)
 /* Each has a processor of its own, if there are two. */
 static void rival_takes_place(const struct rival *r)
 {
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(r->which % sysconf(_SC_NPROCESSORS_ONLN), &set);
-	sched_setaffinity(0, sizeof(set), &set);
+	stay_on(r->which % sysconf(_SC_NPROCESSORS_ONLN));
 }
 
 static void *rival_main(void *arg)

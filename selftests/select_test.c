@@ -530,15 +530,12 @@ static void *send_one_after_the_other(void *arg)
 	struct one_after_the_other *both = arg;
 	unsigned int seed = seed_of(0);
 	int round = 0, next;
-	double begin;
 
 	while ((next = both->round) >= 0) {
 		if (next == round)
 			continue;
 		round = next;
-		begin = now() + rand_r(&seed) % 10 / 1e6;
-		while (now() < begin)
-			;
+		hold_until(clock_ns() + rand_r(&seed) % 10000);
 		put_message(both->first, round);
 		put_message(both->last, round);
 	}

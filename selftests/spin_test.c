@@ -5,9 +5,6 @@
  * either having slept; but not where that is switched off, where the partner needs
  * the same processor, or where it takes its time.
  */
-#include <pthread.h>
-#include <sys/resource.h>
-
 #include "ops.h"
 #include "traffic.h"
 
@@ -25,6 +22,7 @@ FIXTURE(spin)
 	long long before;
 	pthread_t server;
 	int processor; /* of the server */
+	bool selects; /* it receives by select */
 	_Atomic long delay; /* microseconds that it takes over each call */
 };
 
@@ -40,61 +38,37 @@ FIXTURE_VARIANT_ADD(spin, selects) {
 };
 /* clang-format on */
 
-static int stay_on(int processor)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(processor, &set);
-	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
-}
-
-static int receive_one(FIXTURE_DATA(spin) * self, struct chan_op *op,
-		       bool selects)
+static int receive_one(FIXTURE_DATA(spin) * self, struct chan_op *op)
 {
 	struct chan_op arms[2] = { *op, *op };
-	struct chan_batch batch = {
-		.ops = (uintptr_t)arms,
-		.nr = 2,
-		.op_size = sizeof(arms[0]),
-	};
+	struct chan_batch batch = batch_of(arms, 2);
 	int ret;
 
-	if (!selects)
+	if (!self->selects)
 		return run(self->ends.receiver, op);
 	arms[0].fd = -1;
 	arms[1].fd = self->other.receiver;
-	ret = ioctl(self->ends.receiver, CHAN_IOC_SELECT, &batch) ? -errno : 0;
-	*op = arms[batch.index];
+	ret = record_ioctl(self->ends.receiver, CHAN_IOC_SELECT, &batch);
+	if (!ret)
+		*op = arms[batch.index];
 	return ret;
 }
 
-static void serve(FIXTURE_DATA(spin) * self, bool selects)
+static void *serve(void *arg)
 {
+	FIXTURE_DATA(spin) *self = arg;
 	struct chan_op op;
 	int nr;
 
 	stay_on(self->processor);
 	for (;;) {
 		op = op_recv(&nr, sizeof(nr));
-		if (receive_one(self, &op, selects) < 0)
-			return;
+		if (receive_one(self, &op) < 0)
+			return NULL;
 		if (self->delay)
 			usleep(self->delay);
 		run_once(self->ends.receiver, op_reply(op.id, &nr, sizeof(nr)));
 	}
-}
-
-static void *serve_receiving(void *self)
-{
-	serve(self, false);
-	return NULL;
-}
-
-static void *serve_selecting(void *self)
-{
-	serve(self, true);
-	return NULL;
 }
 
 FIXTURE_SETUP(spin)
@@ -106,6 +80,8 @@ FIXTURE_SETUP(spin)
 	ASSERT_EQ(0, ends_sized(self->control, &self->ends, 4, 64, 0));
 	ASSERT_EQ(0, ends_sized(self->control, &self->other, 4, 64, 0));
 	self->delay = 0;
+	self->selects = variant->selects;
+	stay_on(0);
 }
 
 FIXTURE_TEARDOWN(spin)
@@ -116,26 +92,16 @@ FIXTURE_TEARDOWN(spin)
 	close(self->control);
 }
 
-static void start_server(FIXTURE_DATA(spin) * self, bool selects, int processor)
+static void start_server(FIXTURE_DATA(spin) * self, int processor)
 {
 	self->processor = processor;
-	stay_on(0);
-	pthread_create(&self->server, NULL,
-		       selects ? serve_selecting : serve_receiving, self);
+	pthread_create(&self->server, NULL, serve, self);
 }
 
 static void end_server(FIXTURE_DATA(spin) * self)
 {
 	shut_down(self->ends.admin);
 	pthread_join(self->server, NULL);
-}
-
-static long times_slept(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_THREAD, &usage);
-	return usage.ru_nvcsw;
 }
 
 static double time_spent(void)
@@ -196,7 +162,7 @@ TEST_F(spin, who_waits_for_another_processor_seldom_sleeps)
 	if (!self->last)
 		SKIP(return, "there is one processor");
 	ASSERT_EQ(0, set_parameter("spin_us", LONGEST_SPIN));
-	start_server(self, variant->selects, self->last);
+	start_server(self, self->last);
 	EXPECT_TRUE(ROUNDS_ARE(seldom_slept(rounds)));
 	end_server(self);
 }
@@ -206,7 +172,7 @@ TEST_F(spin, who_may_not_spin_sleeps)
 	if (!self->last)
 		SKIP(return, "there is one processor");
 	ASSERT_EQ(0, set_parameter("spin_us", 0));
-	start_server(self, variant->selects, self->last);
+	start_server(self, self->last);
 	EXPECT_TRUE(ROUNDS_ARE(mostly_slept(rounds)));
 	end_server(self);
 }
@@ -219,7 +185,7 @@ TEST_F(spin, who_shares_its_processor_sleeps)
 
 	ASSERT_EQ(0, sched_setscheduler(0, SCHED_BATCH, &none));
 	ASSERT_EQ(0, set_parameter("spin_us", 0));
-	start_server(self, variant->selects, 0);
+	start_server(self, 0);
 	made = make_rounds(self).made;
 	ASSERT_LT(0, made);
 	ASSERT_EQ(0, set_parameter("spin_us", LONGEST_SPIN));
@@ -232,7 +198,7 @@ TEST_F(spin, who_shares_its_processor_sleeps)
 TEST_F(spin, who_waits_for_long_sleeps)
 {
 	ASSERT_EQ(0, set_parameter("spin_us", LONGEST_SPIN));
-	start_server(self, variant->selects, self->last);
+	start_server(self, self->last);
 	make_rounds(self);
 	self->delay = 3 * LONGEST_SPIN;
 	EXPECT_TRUE(ROUNDS_ARE(rounds.slept >= rounds.made &&
@@ -240,46 +206,129 @@ TEST_F(spin, who_waits_for_long_sleeps)
 	end_server(self);
 }
 
-/* A deadline and a signal come as they do to one who sleeps. */
-static void ignore(int signal)
-{
-	(void)signal;
-}
+/* The end of looking on ---------------------------------------------------- */
 
-static void *interrupt_often(void *arg)
-{
-	pthread_t *thread = arg;
+#define TAUGHT_NS 300000 /* for so long it looks on, and longer */
+#define ENDS_NS	  150000
 
-	while (!usleep(1000))
-		if (pthread_kill(*thread, SIGUSR1))
-			break;
+/* Whom the test waits for, on another processor. */
+struct partner {
+	FIXTURE_DATA(spin) * self;
+	pthread_t thread, waiting;
+	enum { NOTHING, SEND, SIGNAL, GO } _Atomic wish;
+};
+
+static void *partner_run(void *arg)
+{
+	struct partner *p = arg;
+	int nr = 1;
+
+	stay_on(p->self->last);
+	while (p->wish != GO) {
+		if (p->wish == SEND) {
+			hold_until(clock_ns() + TAUGHT_NS);
+			p->wish = NOTHING;
+			run_once(p->self->ends.sender,
+				 op_send(&nr, sizeof(nr)));
+		} else if (p->wish == SIGNAL) {
+			hold_until(clock_ns() + ENDS_NS);
+			p->wish = NOTHING;
+			pthread_kill(p->waiting, SIGUSR1);
+		}
+	}
 	return NULL;
 }
 
-TEST_F(spin, signals_and_deadlines_end_it)
+/* Whoever waits for messages here looks on for as long as one took to come. */
+static int teach(struct partner *p)
 {
-	struct sigaction action = { .sa_handler = ignore };
-	double end = now() + seconds_each() / 2.0;
-	long interrupted = 0, expired = 0;
-	pthread_t self_ = pthread_self(), thread;
+	int nr;
+
+	for (int i = 0; i < 20; i++) {
+		p->wish = SEND;
+		CHECK_EQ((int)sizeof(nr), run_once(p->self->ends.receiver,
+						   op_recv(&nr, sizeof(nr))));
+	}
+	return 0;
+}
+
+/* True if it looked on until then, and not for as long as it would have. */
+static bool ends_at_once(struct partner *p, int result)
+{
 	struct chan_op op;
+	double begun, spent;
+	__u64 deadline = 0;
 	int nr, ret;
 
+	if (teach(p))
+		return false;
+	op = op_recv(&nr, sizeof(nr));
+	spent = -time_spent();
+	begun = now();
+	if (result == -EINTR)
+		p->wish = SIGNAL;
+	else
+		deadline = clock_ns() + ENDS_NS;
+	op.deadline = deadline;
+	ret = run(p->self->ends.receiver, &op);
+	begun = now() - begun;
+	spent += time_spent();
+	fprintf(stderr, "# %d after %.0f us, %.0f of them spent\n", ret,
+		begun * 1e6, spent);
+	return ret == result && clock_ns() >= deadline &&
+	       begun < TAUGHT_NS / 1e9 && spent > ENDS_NS / 1e3 / 2;
+}
+
+static void partner_start(struct partner *p, FIXTURE_DATA(spin) * self)
+{
+	*p = (struct partner){ .self = self, .waiting = pthread_self() };
+	catch_signal(SIGUSR1, 0);
+	pthread_create(&p->thread, NULL, partner_run, p);
+}
+
+static void partner_end(struct partner *p)
+{
+	p->wish = GO;
+	pthread_join(p->thread, NULL);
+}
+
+#define ENDED_BY(result)                                      \
+	({                                                    \
+		double end_ = now() + 2 * BUDGET;             \
+		bool is_;                                     \
+		do {                                          \
+			is_ = ends_at_once(&partner, result); \
+		} while (!is_ && now() < end_);               \
+		is_;                                          \
+	})
+
+TEST_F(spin, deadline_ends_it)
+{
+	struct partner partner;
+
+	if (variant->selects)
+		SKIP(return, "once is enough");
+	if (!self->last || slowness() > 1)
+		SKIP(return, "it takes two processors that are fast");
 	ASSERT_EQ(0, set_parameter("spin_us", LONGEST_SPIN));
-	sigaction(SIGUSR1, &action, NULL);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, interrupt_often, &self_));
-	while (now() < end || !interrupted || !expired) {
-		op = op_recv(&nr, sizeof(nr));
-		op.deadline = (now() + rand() % 2000 / 1e6) * 1e9;
-		ret = run(self->ends.receiver, &op);
-		interrupted += ret == -EINTR;
-		expired += ret == -ETIMEDOUT;
-		ASSERT_TRUE(ret == -EINTR || ret == -ETIMEDOUT);
-		ASSERT_GT(end + BUDGET, now());
-	}
-	TH_LOG("%ld interrupted, %ld expired", interrupted, expired);
-	pthread_cancel(thread);
-	pthread_join(thread, NULL);
+	partner_start(&partner, self);
+	EXPECT_TRUE(ENDED_BY(-ETIMEDOUT));
+	partner_end(&partner);
+	EXPECT_EQ(0, stat_of(self->ends.admin).parked_receivers);
+}
+
+TEST_F(spin, signal_ends_it)
+{
+	struct partner partner;
+
+	if (variant->selects)
+		SKIP(return, "once is enough");
+	if (!self->last || slowness() > 1)
+		SKIP(return, "it takes two processors that are fast");
+	ASSERT_EQ(0, set_parameter("spin_us", LONGEST_SPIN));
+	partner_start(&partner, self);
+	EXPECT_TRUE(ENDED_BY(-EINTR));
+	partner_end(&partner);
 	EXPECT_EQ(0, stat_of(self->ends.admin).parked_receivers);
 }
 
