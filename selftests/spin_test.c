@@ -5,6 +5,8 @@
  * either having slept; but not where that is switched off, where the partner needs
  * the same processor, or where it takes its time.
  */
+#include <sys/time.h>
+
 #include "ops.h"
 #include "traffic.h"
 
@@ -214,8 +216,8 @@ TEST_F(spin, who_waits_for_long_sleeps)
 /* Whom the test waits for, on another processor. */
 struct partner {
 	FIXTURE_DATA(spin) * self;
-	pthread_t thread, waiting;
-	enum { NOTHING, SEND, SIGNAL, GO } _Atomic wish;
+	pthread_t thread;
+	enum { NOTHING, SEND, GO } _Atomic wish;
 };
 
 static void *partner_run(void *arg)
@@ -225,16 +227,11 @@ static void *partner_run(void *arg)
 
 	stay_on(p->self->last);
 	while (p->wish != GO) {
-		if (p->wish == SEND) {
-			hold_until(clock_ns() + TAUGHT_NS);
-			p->wish = NOTHING;
-			run_once(p->self->ends.sender,
-				 op_send(&nr, sizeof(nr)));
-		} else if (p->wish == SIGNAL) {
-			hold_until(clock_ns() + ENDS_NS);
-			p->wish = NOTHING;
-			pthread_kill(p->waiting, SIGUSR1);
-		}
+		if (p->wish != SEND)
+			continue;
+		hold_until(clock_ns() + TAUGHT_NS);
+		p->wish = NOTHING;
+		run_once(p->self->ends.sender, op_send(&nr, sizeof(nr)));
 	}
 	return NULL;
 }
@@ -252,6 +249,15 @@ static int teach(struct partner *p)
 	return 0;
 }
 
+/* Again and again, for one may come before the operation waits; 0: no more. */
+static int signal_every(long ns)
+{
+	const struct timeval period = { .tv_usec = ns / 1000 };
+	const struct itimerval timer = { period, period };
+
+	return setitimer(ITIMER_REAL, &timer, NULL);
+}
+
 /* True if it looked on until then, and not for as long as it would have. */
 static bool ends_at_once(struct partner *p, int result)
 {
@@ -266,11 +272,12 @@ static bool ends_at_once(struct partner *p, int result)
 	spent = -time_spent();
 	begun = now();
 	if (result == -EINTR)
-		p->wish = SIGNAL;
+		signal_every(ENDS_NS);
 	else
 		deadline = clock_ns() + ENDS_NS;
 	op.deadline = deadline;
 	ret = run(p->self->ends.receiver, &op);
+	signal_every(0);
 	begun = now() - begun;
 	spent += time_spent();
 	fprintf(stderr, "# %d after %.0f us, %.0f of them spent\n", ret,
@@ -281,8 +288,8 @@ static bool ends_at_once(struct partner *p, int result)
 
 static void partner_start(struct partner *p, FIXTURE_DATA(spin) * self)
 {
-	*p = (struct partner){ .self = self, .waiting = pthread_self() };
-	catch_signal(SIGUSR1, 0);
+	*p = (struct partner){ .self = self };
+	catch_signal(SIGALRM, 0);
 	pthread_create(&p->thread, NULL, partner_run, p);
 }
 
