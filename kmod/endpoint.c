@@ -32,8 +32,14 @@ struct chan_endpoint *chan_endpoint_create(struct chan_channel *channel,
 	endpoint->owed = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&endpoint->waiting);
 	INIT_LIST_HEAD(&endpoint->series);
-	chan_hangup_join(channel, rights);
 	return endpoint;
+}
+
+void chan_endpoint_discard(struct chan_endpoint *endpoint)
+{
+	chan_stamp_destroy_list(endpoint->stamp);
+	chan_channel_put(endpoint->channel);
+	kfree(endpoint);
 }
 
 void chan_endpoint_destroy(struct chan_endpoint *endpoint)

@@ -63,14 +63,23 @@ struct chan_endpoint {
  * @rights: CHAN_RIGHT_*
  * @badge: 0 is none
  *
+ * It does not count yet: chan_hangup_join() comes when nothing can fail any more,
+ * for one that comes and goes may be the last.
+ *
  * Return: the endpoint or ERR_PTR(-ENOMEM).
  */
 struct chan_endpoint *chan_endpoint_create(struct chan_channel *channel,
 					   u32 rights, u64 badge);
 
 /**
+ * chan_endpoint_discard() - there will be no file for it
+ * @endpoint: what chan_endpoint_create() made; it has not joined
+ */
+void chan_endpoint_discard(struct chan_endpoint *endpoint);
+
+/**
  * chan_endpoint_destroy() - the last reference of its file is gone
- * @endpoint: what chan_endpoint_create() made; may sleep
+ * @endpoint: has joined; may sleep
  */
 void chan_endpoint_destroy(struct chan_endpoint *endpoint);
 

@@ -19,6 +19,7 @@
 #include "compat.h"
 #include "device.h"
 #include "file.h"
+#include "hangup.h"
 #include "ioctl.h"
 #include "pending.h"
 #include "rw.h"
@@ -59,11 +60,13 @@ static bool opener_is_admin(const struct chan_channel *channel, fmode_t mode)
 	return uid_eq(channel->owner, current_euid()) || capable(CAP_SYS_ADMIN);
 }
 
+/* Nothing fails after that. */
 static void file_adopt(struct file *file, struct chan_endpoint *endpoint)
 {
 	file->private_data = endpoint;
 	stream_open(file_inode(file), file);
 	file->f_mode |= FMODE_NOWAIT;
+	chan_hangup_join(endpoint);
 }
 
 static int chan_file_open(struct inode *inode, struct file *file)
@@ -74,6 +77,11 @@ static int chan_file_open(struct inode *inode, struct file *file)
 
 	if (!channel)
 		return -ENXIO;
+	/* Said when it has been opened, it would hang up as it is closed. */
+	if (file->f_flags & O_DIRECT) {
+		chan_channel_put(channel);
+		return -EINVAL;
+	}
 	rights = rights_of_mode(file->f_mode);
 	if (opener_is_admin(channel, file->f_mode))
 		rights |= CHAN_RIGHT_ADMIN;
@@ -119,7 +127,7 @@ static struct file *open_anonymous(struct chan_channel *channel, u32 rights,
 	file = anon_inode_getfile("[chan]", &chan_file_operations, endpoint,
 				  flags_of_rights(rights));
 	if (IS_ERR(file)) {
-		chan_endpoint_destroy(endpoint);
+		chan_endpoint_discard(endpoint);
 		return file;
 	}
 	file_adopt(file, endpoint);

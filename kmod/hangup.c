@@ -40,14 +40,16 @@ static void take_effect(struct chan_channel *channel, struct list_head *over)
 	chan_message_destroy_list(over);
 }
 
-void chan_hangup_join(struct chan_channel *channel, u32 rights)
+void chan_hangup_join(const struct chan_endpoint *endpoint)
 {
+	struct chan_channel *channel = endpoint->channel;
+
 	guard(spinlock)(&channel->lock);
-	if (rights & CHAN_RIGHT_SEND) {
+	if (endpoint->rights & CHAN_RIGHT_SEND) {
 		channel->senders++;
 		channel->had_senders = true;
 	}
-	if (rights & CHAN_RIGHT_RECV) {
+	if (endpoint->rights & CHAN_RIGHT_RECV) {
 		channel->receivers++;
 		channel->had_receivers = true;
 	}

@@ -9,11 +9,10 @@
 #include "endpoint.h"
 
 /**
- * chan_hangup_join() - a new endpoint; it ends a hang-up
- * @channel: its channel
- * @rights: CHAN_RIGHT_* of the endpoint
+ * chan_hangup_join() - a new endpoint counts from now on, and ends a hang-up
+ * @endpoint: has its file
  */
-void chan_hangup_join(struct chan_channel *channel, u32 rights);
+void chan_hangup_join(const struct chan_endpoint *endpoint);
 
 /**
  * chan_hangup_leave() - an endpoint dies

@@ -302,19 +302,27 @@ TEST_F(hangup, hangup_wakes_those_who_poll)
 
 /* Nobody has come yet, so nobody has gone. */
 
+/* On a channel that nobody has sent to or received from. */
+static int begin_again(struct line *line, enum kind kind, __u32 cap)
+{
+	struct chan_create c =
+		roomy_record(kind == ANONYMOUS ? NULL : NAME "2");
+
+	ends_close(&line->ends);
+	c.cap = cap;
+	c.flags = kind == FLAGGED ? CHAN_HANGUP : 0;
+	c.rights = CHAN_RIGHT_ADMIN;
+	line->ends.admin = create_with(line->control, &c);
+	if (line->ends.admin < 0)
+		return line->ends.admin;
+	return kind == REMOVED ? remove_name(line->control, NAME "2") : 0;
+}
+
 TEST_F(hangup, receiver_waits_for_the_first_sender)
 {
 	struct ends *ends = self->ends;
-	struct chan_create c =
-		roomy_record(variant->kind == ANONYMOUS ? NULL : NAME "2");
 
-	ends_close(ends);
-	c.flags = variant->kind == FLAGGED ? CHAN_HANGUP : 0;
-	c.rights = CHAN_RIGHT_ADMIN;
-	ends->admin = create_with(self->line.control, &c);
-	ASSERT_LE(0, ends->admin);
-	if (variant->kind == REMOVED)
-		ASSERT_EQ(0, remove_name(self->line.control, NAME "2"));
+	ASSERT_EQ(0, begin_again(&self->line, variant->kind, 4));
 	ends->receiver = derive(ends->admin, CHAN_RIGHT_RECV);
 	EXPECT_EQ(0, events_of(ends->receiver));
 	EXPECT_EQ(-EAGAIN, take_now(ends->receiver));
@@ -329,17 +337,8 @@ TEST_F(hangup, receiver_waits_for_the_first_sender)
 TEST_F(hangup, sender_waits_for_the_first_receiver)
 {
 	struct ends *ends = self->ends;
-	struct chan_create c =
-		roomy_record(variant->kind == ANONYMOUS ? NULL : NAME "2");
 
-	ends_close(ends);
-	c.cap = 1;
-	c.flags = variant->kind == FLAGGED ? CHAN_HANGUP : 0;
-	c.rights = CHAN_RIGHT_ADMIN;
-	ends->admin = create_with(self->line.control, &c);
-	ASSERT_LE(0, ends->admin);
-	if (variant->kind == REMOVED)
-		ASSERT_EQ(0, remove_name(self->line.control, NAME "2"));
+	ASSERT_EQ(0, begin_again(&self->line, variant->kind, 1));
 	ends->sender = derive(ends->admin, CHAN_RIGHT_SEND);
 	EXPECT_EQ(POLLOUT, events_of(ends->sender));
 	EXPECT_EQ(0, put(ends->sender, 1));
@@ -357,16 +356,8 @@ TEST_F(hangup, sender_waits_for_the_first_receiver)
 TEST_F(hangup, messages_without_a_receiver_yet_outlive_their_sender)
 {
 	struct ends *ends = self->ends;
-	struct chan_create c =
-		roomy_record(variant->kind == ANONYMOUS ? NULL : NAME "2");
 
-	ends_close(ends);
-	c.flags = variant->kind == FLAGGED ? CHAN_HANGUP : 0;
-	c.rights = CHAN_RIGHT_ADMIN;
-	ends->admin = create_with(self->line.control, &c);
-	ASSERT_LE(0, ends->admin);
-	if (variant->kind == REMOVED)
-		ASSERT_EQ(0, remove_name(self->line.control, NAME "2"));
+	ASSERT_EQ(0, begin_again(&self->line, variant->kind, 4));
 	ends->sender = derive(ends->admin, CHAN_RIGHT_SEND);
 	EXPECT_EQ(0, put(ends->sender, 1));
 	close_end(&ends->sender);
@@ -375,6 +366,81 @@ TEST_F(hangup, messages_without_a_receiver_yet_outlive_their_sender)
 	EXPECT_EQ(POLLIN | POLLHUP, events_of(ends->receiver));
 	EXPECT_EQ(1, take(ends->receiver));
 	EXPECT_EQ(0, take(ends->receiver));
+}
+
+/* Whoever is no administrator gets no file while there may be none. */
+#define FILE_MAX "/proc/sys/fs/file-max"
+
+struct attempt {
+	int from;
+	__u32 rights;
+};
+
+static int attempt_to_derive(void *arg)
+{
+	const struct attempt *attempt = arg;
+
+	return close_made(derive(attempt->from, attempt->rights));
+}
+
+static int derive_in_vain(int from, __u32 rights)
+{
+	struct attempt attempt = { .from = from, .rights = rights };
+	char before[24];
+	int ret;
+
+	snprintf(before, sizeof(before), "%lld", file_number(FILE_MAX));
+	ret = write_text(FILE_MAX, "0");
+	if (!ret)
+		ret = as_user(ALICE, attempt_to_derive, &attempt);
+	return write_text(FILE_MAX, before) ?: ret;
+}
+
+/* What could not be had has not been there, and does not leave. */
+TEST_F(hangup, receiver_that_never_was_drops_nothing)
+{
+	struct ends *ends = self->ends;
+
+	ASSERT_EQ(0, begin_again(&self->line, variant->kind, 4));
+	ends->sender = derive(ends->admin, CHAN_RIGHT_SEND);
+	EXPECT_EQ(0, put(ends->sender, 1));
+	ASSERT_EQ(-ENFILE, derive_in_vain(ends->admin, CHAN_RIGHT_RECV));
+	EXPECT_EQ(1, stat_of(ends->admin).queued);
+	EXPECT_EQ(0, stat_of(ends->admin).totals_dropped);
+	EXPECT_EQ(0, put(ends->sender, 2));
+	ends->receiver = derive(ends->admin, CHAN_RIGHT_RECV);
+	EXPECT_EQ(1, take(ends->receiver));
+	EXPECT_EQ(2, take(ends->receiver));
+}
+
+TEST_F(hangup, sender_that_never_was_ends_no_wait)
+{
+	struct ends *ends = self->ends;
+
+	ASSERT_EQ(0, begin_again(&self->line, variant->kind, 4));
+	ends->receiver = derive(ends->admin, CHAN_RIGHT_RECV);
+	ASSERT_EQ(0, start_take(&self->line.first, ends->receiver));
+	ASSERT_TRUE(waiting_are(ends->admin, 0, 1));
+	ASSERT_EQ(-ENFILE, derive_in_vain(ends->admin, CHAN_RIGHT_SEND));
+	EXPECT_EQ(0, events_of(ends->receiver));
+	ends->sender = derive(ends->admin, CHAN_RIGHT_SEND);
+	EXPECT_EQ(0, put(ends->sender, 1));
+	EXPECT_EQ(1, finish_take(&self->line.first));
+}
+
+/* The kernel closes again what it has opened in a way that a file has not. */
+TEST(open_that_fails_drops_nothing)
+{
+	struct line line;
+
+	ASSERT_EQ(0, line_open(&line, FLAGGED, 4));
+	ASSERT_EQ(0, begin_again(&line, FLAGGED, 4));
+	line.ends.sender = derive(line.ends.admin, CHAN_RIGHT_SEND);
+	EXPECT_EQ(0, put(line.ends.sender, 1));
+	EXPECT_EQ(-EINVAL, open_node(NAME "2", O_RDONLY | O_DIRECT));
+	EXPECT_EQ(1, stat_of(line.ends.admin).queued);
+	EXPECT_EQ(0, put(line.ends.sender, 2));
+	line_close(&line);
 }
 
 /* The last receiver goes while others send: each message has one fate. */
