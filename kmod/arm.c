@@ -20,7 +20,6 @@ static int prepare_send(struct chan_arm *arm)
 	message = chan_send_prepare(arm->endpoint, &arm->call);
 	if (IS_ERR(message))
 		return PTR_ERR(message);
-	message->terms.nowait = false;
 	arm->message = message;
 	return 0;
 }

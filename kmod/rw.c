@@ -79,9 +79,9 @@ ssize_t chan_rw_read_iter(struct kiocb *iocb, struct iov_iter *to)
 }
 
 /*
- * With cap 0 even a write that need not wait for a receiver waits for the
- * copying. io_uring interrupts its own waits to run task work, and would tell
- * that as a failure: here, what must not wait is to be tried again.
+ * With cap 0 even a write that need not wait for a receiver waits a little for
+ * the copying. io_uring interrupts its own waits to run task work, and would
+ * tell that as a failure: here, what must not wait is to be tried again.
  */
 ssize_t chan_rw_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {

@@ -189,6 +189,7 @@ static int prepare_all(struct chan_selection *sel, struct turn *turn)
 		err = chan_selection_call(sel, i, &arm->call);
 		if (err)
 			return err;
+		arm->call.nowait = sel->flags & CHAN_NOWAIT;
 		err = chan_arm_prepare(arm, &turn->choice);
 		if (err && (has_to_wait(sel) || is_strict(sel))) {
 			sel->fails = true;
@@ -322,7 +323,9 @@ static noinline int select_in_turn(struct chan_selection *sel)
 		result = take_turn(sel, turn);
 	} while (result == -EAGAIN && chosen_arm(turn));
 	kvfree(turn);
-	return result;
+	/* One that must not wait was granted a try, and that was all. */
+	return result == -ETIMEDOUT && sel->flags & CHAN_NOWAIT ? -EAGAIN :
+								  result;
 }
 
 static int choose(struct chan_selection *sel, const struct file *file)

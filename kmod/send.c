@@ -142,6 +142,12 @@ static bool may_come_back(const struct chan_message *message, int err)
 	       !fatal_signal_pending(current);
 }
 
+/* Who must not wait was granted a try, and that was all. */
+static int why_it_goes(const struct chan_message *message, int err)
+{
+	return err == -ETIMEDOUT && message->terms.nowait ? -EAGAIN : err;
+}
+
 /* Called with the lock held: undecided, and the sender has to go. */
 static int go(const struct chan_sending *sending, struct chan_message *message,
 	      int err)
@@ -151,6 +157,7 @@ static int go(const struct chan_sending *sending, struct chan_message *message,
 	u8 state;
 
 	lockdep_assert_held(&channel->lock);
+	err = why_it_goes(message, err);
 	if (may_come_back(message, err)) {
 		state = chan_outcome_state(message);
 		become_wait(sending->call, message);
@@ -233,15 +240,17 @@ static noinline int send_in_line(struct chan_endpoint *endpoint,
 
 void chan_send_grant_try(struct chan_message *message, u64 *deadline)
 {
+	const bool nowait = message->terms.nowait;
 	u64 now;
 
-	if (!*deadline || message->state != CHAN_MESSAGE_CLAIMED ||
-	    message->terms.until != CHAN_UNTIL_RECEIVED)
+	if (message->state != CHAN_MESSAGE_CLAIMED ||
+	    message->terms.until != CHAN_UNTIL_RECEIVED ||
+	    (!*deadline && !nowait))
 		return;
 	now = ktime_get_ns();
-	if (now < *deadline)
+	if (now < *deadline && !nowait)
 		return;
-	message->terms.late = true;
+	message->terms.late = !nowait;
 	*deadline = now + ONE_TRY_NS;
 }
 
@@ -478,9 +487,9 @@ void chan_send_leave(const struct chan_sending *sending,
 		     struct chan_message *message, struct chan_waiter *waiter,
 		     int err)
 {
+	waiter->result = why_it_goes(message, err);
 	waiter->state = chan_leave_message(sending->endpoint->channel, message,
 					   &waiter->message);
-	waiter->result = err;
 	waiter->decided = true;
 }
 

@@ -85,11 +85,11 @@ struct chan_message *chan_send_prepare(struct chan_endpoint *endpoint,
 void chan_send_retract(struct chan_call *call, u8 state);
 
 /**
- * chan_send_grant_try() - let a receiver copy though the deadline has passed
+ * chan_send_grant_try() - let a receiver copy though it is to be now or never
  * @message: offered with success, the lock of its channel held
- * @deadline: CLOCK_MONOTONIC nanoseconds, 0 is none; becomes a later one if a
- *	receiver is copying the message, and that is all that its sender waits for:
- *	it is its one try
+ * @deadline: CLOCK_MONOTONIC nanoseconds, 0 is none; if it has passed, or the
+ *	sender must not wait, and a receiver is copying the message, which is all
+ *	that is waited for, it becomes a later one: it is its one try
  */
 void chan_send_grant_try(struct chan_message *message, u64 *deadline);
 

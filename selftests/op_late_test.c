@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A deadline that has passed before: the operation is tried once, and once is
- * enough where it could be done at once. So whoever sends to a receiver that waits
- * has sent, however it sends, for its deadline does not end the copying that its
- * own try began, unless that stalls; and it waits for no other receiver, if that one
- * cannot copy it.
+ * A deadline that has passed before, or CHAN_NOWAIT: the operation is tried once,
+ * and once is enough where it could be done at once. So whoever sends to a receiver
+ * that waits has sent, however it sends, for its deadline does not end the copying
+ * that its own try began, unless that stalls; and it waits for no other receiver, if
+ * that one cannot copy it.
  */
 #include "op_way.h"
 #include "stall.h"
@@ -125,6 +125,63 @@ TEST_F(way, copying_that_stalls_is_not_waited_for)
 		shut_down(self->ends.admin);
 	EXPECT_EQ(waits ? -ESHUTDOWN : 4, op_finish(&s.recv));
 	EXPECT_EQ(0, nothing_is_left(self->ends.admin));
+	stall_close(&s.stall);
+}
+
+/* A receiver that never copies holds nobody who must not wait. */
+TEST_F(way, copying_that_stalls_is_not_waited_for_with_NOWAIT)
+{
+	struct chan_op op = op_send("now", 3);
+	bool waits = way_waits(variant);
+	struct stalled s;
+
+	if (variant->cap && waits)
+		SKIP(return, "only who waits for a receiver may ask for it");
+	op.until = variant->until;
+	op.flags = CHAN_NOWAIT;
+	ASSERT_EQ(0, stall_the_receiver(&s, &self->ends));
+	ASSERT_EQ(0, send_to_it(&s, &self->ends, op));
+	EXPECT_EQ(waits ? -EAGAIN : 0, op_finish(&s.send));
+	EXPECT_EQ(waits ? CHAN_STATE_WITHDRAWN : CHAN_STATE_QUEUED,
+		  s.send.op.state);
+	EXPECT_FALSE(s.recv.over);
+	stall_end(&s.stall, "", 1);
+	if (waits)
+		shut_down(self->ends.admin);
+	EXPECT_EQ(waits ? -ESHUTDOWN : 3, op_finish(&s.recv));
+	EXPECT_EQ(0, nothing_is_left(self->ends.admin));
+	stall_close(&s.stall);
+}
+
+static ssize_t write_now(struct call *call)
+{
+	struct iovec vec = { call->buf, call->len };
+	ssize_t n = pwritev2(call->fd, &vec, 1, -1, RWF_NOWAIT);
+
+	return n < 0 ? -errno : n;
+}
+
+TEST_F(way, copying_that_stalls_is_not_waited_for_by_write)
+{
+	struct call call = {
+		.fn = write_now,
+		.fd = self->ends.sender,
+		.buf = "now",
+		.len = 3,
+	};
+	struct stalled s;
+
+	if (variant->cap || variant->entry ||
+	    variant->until == CHAN_UNTIL_QUEUED)
+		SKIP(return, "once is enough");
+	ASSERT_EQ(0, stall_the_receiver(&s, &self->ends));
+	ASSERT_EQ(0, call_start(&call));
+	ASSERT_TRUE(stall_reached(&s.stall));
+	EXPECT_EQ(-EAGAIN, finish(&call));
+	EXPECT_FALSE(s.recv.over);
+	stall_end(&s.stall, "", 1);
+	shut_down(self->ends.admin);
+	EXPECT_EQ(-ESHUTDOWN, op_finish(&s.recv));
 	stall_close(&s.stall);
 }
 
