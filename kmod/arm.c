@@ -120,9 +120,12 @@ int chan_arm_await(struct chan_arm *arm)
 
 bool chan_arm_take_back(struct chan_arm *arm)
 {
-	if (!arm->waiter.back || arm->waiter.decided)
-		return false;
+	bool is_back = arm->waiter.back;
+
+	/* Once it is decided, there is only that to be waited for. */
 	arm->waiter.back = false;
+	if (!is_back || arm->waiter.decided)
+		return false;
 	chan_leave_message(arm->endpoint->channel, arm->message, &arm->message);
 	return true;
 }
