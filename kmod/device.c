@@ -260,15 +260,6 @@ int chan_device_remove(const char *name)
 	return 0;
 }
 
-void chan_device_remove_all(void)
-{
-	struct chan_channel *channel;
-	unsigned long minor;
-
-	xa_for_each(&minors, minor, channel)
-		chan_device_unpublish(channel);
-}
-
 struct chan_channel *chan_device_find(const struct inode *inode)
 {
 	struct chan_channel *channel;

@@ -59,13 +59,6 @@ void chan_device_unpublish(struct chan_channel *channel);
 int chan_device_remove(const char *name);
 
 /**
- * chan_device_remove_all() - take every name away
- *
- * For a load that fails half way: nobody can have opened anything.
- */
-void chan_device_remove_all(void);
-
-/**
  * chan_device_find() - the channel behind a node
  * @inode: of the node
  *

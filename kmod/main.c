@@ -44,6 +44,21 @@ static struct miscdevice control = {
 	.fops = &control_operations,
 };
 
+/*
+ * The channels that names= asks for. Their nodes come last: who has opened one
+ * has the module, which cannot refuse to be loaded any more.
+ */
+static struct chan_channel **named;
+static unsigned int nr_named;
+
+static bool is_named_already(const char *name)
+{
+	for (unsigned int i = 0; i < nr_named; i++)
+		if (!strcmp(named[i]->attr.name, name))
+			return true;
+	return false;
+}
+
 static int create_named(const char *name)
 {
 	struct chan_attributes attr = {
@@ -53,34 +68,59 @@ static int create_named(const char *name)
 		.mode = NAMES_MODE,
 	};
 	struct chan_channel *channel;
-	int err;
 
 	if (!chan_device_valid_name(name))
 		return -EINVAL;
+	if (is_named_already(name))
+		return -EEXIST;
 	strscpy(attr.name, name);
 	channel = chan_channel_create(&attr, current_cred());
 	if (IS_ERR(channel))
 		return PTR_ERR(channel);
-	err = chan_device_publish(channel);
-	chan_channel_put(channel);
+	named[nr_named++] = channel;
+	return 0;
+}
+
+static int create_all(char *list)
+{
+	char *name;
+	int err = 0;
+
+	while (!err && (name = strsep(&list, ",")))
+		err = create_named(name);
 	return err;
 }
 
 static int create_names(void)
 {
-	char *list, *rest, *name;
-	int err = 0;
+	unsigned int commas = 0;
+	char *list;
+	int err;
 
 	if (!names || !*names)
 		return 0;
+	for (const char *c = names; *c; c++)
+		commas += *c == ',';
 	list = kstrdup(names, GFP_KERNEL);
-	if (!list)
-		return -ENOMEM;
-	rest = list;
-	while (!err && (name = strsep(&rest, ",")))
-		err = create_named(name);
+	named = kcalloc(commas + 1, sizeof(*named), GFP_KERNEL);
+	err = list && named ? create_all(list) : -ENOMEM;
 	kfree(list);
 	return err;
+}
+
+static void publish_names(void)
+{
+	for (unsigned int i = 0; i < nr_named; i++)
+		if (chan_device_publish(named[i]))
+			pr_warn("chan: no node for %s\n", named[i]->attr.name);
+}
+
+static void forget_names(void)
+{
+	while (nr_named)
+		chan_channel_put(named[--nr_named]);
+	kfree(named);
+	named = NULL;
 }
 
 static int __init chan_init(void)
@@ -102,11 +142,13 @@ static int __init chan_init(void)
 	err = misc_register(&control);
 	if (err)
 		goto err_names;
+	publish_names();
+	forget_names();
 	pr_info("chan: version %s, ABI %d\n", CHAN_VERSION, CHAN_ABI_VERSION);
 	return 0;
 
 err_names:
-	chan_device_remove_all();
+	forget_names();
 	chan_device_exit();
 	chan_charge_exit();
 	chan_fade_exit();
