@@ -11,6 +11,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
+#include <linux/vmalloc.h>
 
 #include "compat.h"
 #include "message.h"
@@ -67,16 +68,35 @@ void chan_message_exit(void)
 	kmem_cache_destroy(messages);
 }
 
-/* As much as the allocator takes in any case, for the next may be longer. */
-static u32 space_for(u32 len)
+/*
+ * In one piece if there is one: to make room for it would take longer than it
+ * saves. kvmalloc() makes room, if it is to try hard for the last page.
+ */
+static void *get_pages(u32 *space)
 {
-	return kmalloc_size_roundup(len > PAGE_SIZE ? PAGE_ALIGN(len) : len);
+	const gfp_t in_passing = (CHAN_GFP & ~__GFP_RETRY_MAYFAIL) |
+				 __GFP_NORETRY;
+	const u32 pages = PAGE_ALIGN(*space);
+	void *data;
+
+	*space = kmalloc_size_roundup(pages);
+	data = kmalloc(*space, in_passing);
+	if (data)
+		return data;
+	*space = pages;
+	return __vmalloc(pages, CHAN_GFP);
 }
 
+/* As much as the allocator takes in any case, for the next may be longer. */
 static bool give_space(struct chan_message *message, u32 len)
 {
-	message->space = space_for(len);
-	message->data = kvmalloc(message->space, CHAN_GFP);
+	message->space = len;
+	if (len > PAGE_SIZE) {
+		message->data = get_pages(&message->space);
+	} else {
+		message->space = kmalloc_size_roundup(len);
+		message->data = kmalloc(message->space, CHAN_GFP);
+	}
 	message->owner = message;
 	refcount_set(&message->owners, 1);
 	return message->data;
