@@ -94,9 +94,7 @@ struct chan_channel {
 	/** @payer: whose room this is; given back at the end */
 	struct chan_user *payer;
 
-	/* Guarded by the table of names (device.c). */
-
-	/** @node: the node, while there is one */
+	/** @node: the node, while there is one; guarded by the table of names */
 	struct chan_node *node;
 
 	/** @readable: those who poll for receiving */
@@ -104,7 +102,7 @@ struct chan_channel {
 	/** @writable: those who poll for sending */
 	struct wait_queue_head writable;
 
-	/** @fading: among those that keep long messages (fade.c) */
+	/** @fading: among those that keep long messages; guarded by fade.c */
 	struct list_head fading;
 
 	/** @send_spin: of those who wait for a slot, a receipt or an outcome */

@@ -16,7 +16,8 @@ struct chan_user;
  * @max_channels: channels on the whole machine, named and anonymous alike
  * @user_channels: channels of one user
  * @user_bytes: sum of bytes_max over the channels of one user
- * @max_parked: pending io_uring operations of one endpoint
+ * @max_parked: pending io_uring operations of one endpoint; outcomes that it
+ *	keeps
  *
  * Module parameters, writable at any time. Lowering one refuses what is new
  * and takes nothing away.

@@ -3,8 +3,8 @@
  * flow.c - how messages move from senders through the queue to receivers
  *
  * Owns every step of a message and every decision about who is next, all of it
- * under the lock of the channel. It copies nothing, sleeps nowhere and frees
- * nothing.
+ * under the lock of the channel. It copies nothing but short payloads for those
+ * who look, sleeps nowhere and frees nothing.
  *
  * With slots: NEW, perhaps WAITING in the line, QUEUED, CLAIMED, RECEIVED, and
  * a slot is held from QUEUED until the duty is over. Without (cap 0) the queue

@@ -31,7 +31,7 @@ int chan_flow_offer(struct chan_channel *channel, struct chan_message *message);
  * chan_flow_line_up() - wait behind those who wait already
  * @channel: that had no room for it
  * @message: with @origin and @sender, who will be decided: 0 when it got as far
- *	as its terms say, -EPIPE or, with nowait, -EAGAIN when not
+ *	as its terms say, -EPIPE when not
  */
 void chan_flow_line_up(struct chan_channel *channel,
 		       struct chan_message *message);
