@@ -130,12 +130,17 @@ install-lib: ## install libchan, its manual pages and the headers, without the m
 install-tools: install-lib ## install chanctl with its page and completion, and libchan
 	+@$(TOOLS) install
 
+# What was only install-lib or install-tools has no module, and no list of modules
+# to bring up to date.
+INSTALLED_MODULE = $(DESTDIR)/lib/modules/$(RUNNING)/updates/chan.ko
+
 uninstall: ## remove what install has put there
-	rm -f "$(DESTDIR)/lib/modules/$(RUNNING)/updates/chan.ko"
-	-@rmdir "$(DESTDIR)/lib/modules/$(RUNNING)/updates" 2>/dev/null || true
-	$(if $(DESTDIR),,depmod -a $(RUNNING))
 	+@$(TOOLS) uninstall
 	+@$(LIB) uninstall
+	@[ -e "$(INSTALLED_MODULE)" ] || exit 0; rm -v "$(INSTALLED_MODULE)" || exit; \
+	rmdir "$(DESTDIR)/lib/modules/$(RUNNING)/updates" 2>/dev/null; \
+	$(if $(DESTDIR),true,depmod -a $(RUNNING) || \
+	echo "The module is removed, but its kernel's list of modules still has it; run as root: depmod -a $(RUNNING)" >&2)
 
 clean: ## remove what was built
 	rm -rf build chan.ko chan-$(VERSION).tar chan-$(VERSION).tar.xz
