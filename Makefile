@@ -97,7 +97,7 @@ check: ## check sources, ABI and documentation without running anything (CHECKS=
 model: ## try every order of the steps of models, as they are and with mistakes (T=pattern)
 	@selftests/model/run
 
-shell: ## a root shell in a virtual machine with the module loaded, and chanctl
+shell: ## a root shell in a virtual machine with the module loaded, chanctl and the samples
 	@$(QEMU)/boot shell
 
 # What needs root here: directly, by sudo, or the sentence that says so.
