@@ -48,11 +48,14 @@
  *   ENOENT, EALREADY  CANCEL, WAIT: no such send; EALREADY: too late for that
  *   EINVAL            SETTLE: the verdict does not fit the duty
  *   EMSGSIZE          SETTLE: the reply is longer than its caller takes
+ *   ENOMEM            no memory for the message or the reply; memory that is taken
+ *                     earlier, for a short reply, by CHAN_PEEK or in io_uring, may
+ *                     tell it before the rows from EMSGSIZE on
  *   EFAULT            the payload cannot be read or written
  *   EPIPE, ESHUTDOWN  shut down or hung up, for senders and for receivers
- *   ENOMEM            no memory for the message; with cap 0 also: what senders
- *                     have left with receivers, unsettled, would be more than
- *                     bytes_max and CHAN_MSG_DEFAULT
+ *   ENOMEM            SEND with a duty, cap 0: what senders have left with
+ *                     receivers, unsettled, would be more than bytes_max and
+ *                     CHAN_MSG_DEFAULT
  *   EAGAIN, ETIMEDOUT no room, no message, no outcome, with CHAN_NOWAIT or in
  *   EINTR             time; a signal
  *
