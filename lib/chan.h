@@ -193,7 +193,8 @@ int chan_send_work(int fd, const void *buf, size_t len, uint64_t deadline);
  *   chan_wait(), otherwise nothing was sent.
  * * -ECANCELED: chan_cancel() came first.
  * * -EREMOTEIO: Its receiver has rejected it.
- * * -EOWNERDEAD: Its receiver has died.
+ * * -EOWNERDEAD: Its receiver has died, or has given it back as the last of the
+ *   max_attempts of the channel.
  * * -EBUSY: The endpoint has too many outcomes that nobody has fetched.
  */
 int chan_send_until(int fd, const void *buf, size_t len, unsigned int until,

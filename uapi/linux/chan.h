@@ -74,8 +74,8 @@
  *
  * What a sender is told of its message, when it is not 0 or the length of a
  * reply: EREMOTEIO, it was rejected and @error says why; EOWNERDEAD, whoever
- * had received it has died; EPIPE, nobody is left to receive it; ECANCELED,
- * CHAN_OP_CANCEL came first.
+ * had received it has died, or given it back as the last of max_attempts; EPIPE,
+ * nobody is left to receive it; ECANCELED, CHAN_OP_CANCEL came first.
  *
  * Besides: ENOTTY, an ioctl that this file does not have; ENXIO, opening a node
  * whose channel has been removed; EBADMSG, `read` took an empty message; ESPIPE,
