@@ -21,7 +21,11 @@
  * What a function says of errors is what is particular to it. All may give
  * -EBADF (no descriptor, or the endpoint lacks the right), -ENOTTY (no channel)
  * and -ENOMEM; all that wait -EINTR; all that take a buffer -EFAULT. An error
- * has no effect, unless it is said to be an outcome.
+ * has no effect, unless it is said to be an outcome. -ESHUTDOWN is the end of a
+ * channel for who receives, though strerror(3) speaks of sending.
+ *
+ * A signal ends a wait with -EINTR, or restarts it if its action was installed with
+ * SA_RESTART; but chan_ring_next() ends by every signal. Nothing is ever sent twice.
  */
 #ifndef CHAN_H
 #define CHAN_H
@@ -48,6 +52,10 @@ extern "C" {
  *
  * Everything else is as by default: messages of up to 64 KiB, 1 MiB of them at
  * most, for the own user only. For other wishes see chan_create_with().
+ *
+ * The one endpoint sends and receives, and is there as long as anybody has it: who
+ * calls on it is never told that the server has died or is missing. For hang-ups and
+ * -EOWNERDEAD each side needs its own endpoint: chan_pair(), chan_derive().
  *
  * Return: a new endpoint, close-on-exec, with all rights.
  *
@@ -98,7 +106,8 @@ int chan_open(const char *name, unsigned int rights);
  * @flags: CHAN_WORKQUEUE, CHAN_FIXED, or 0
  *
  * Like pipe(2). When the last sender is gone receivers drain the channel and get
- * -ESHUTDOWN; when the last receiver is gone senders get -EPIPE.
+ * -ESHUTDOWN; when the last receiver is gone senders get -EPIPE. Neither end has
+ * CHAN_RIGHT_ADMIN.
  *
  * Return: 0; errors as of chan_create(), and then @fds is as it was.
  */
@@ -134,7 +143,8 @@ int chan_derive(int fd, unsigned int rights, uint64_t badge);
  *
  * The asynchronous style: the sender goes on as soon as the message has a slot,
  * or, on a channel with a cap of 0, was received. Nobody owes anything for it,
- * unless the channel is a CHAN_WORKQUEUE.
+ * unless the channel is a CHAN_WORKQUEUE. For a priority or a tag see chan_op_send()
+ * and chan_run().
  *
  * Return: 0.
  *
@@ -184,6 +194,8 @@ int chan_send_work(int fd, const void *buf, size_t len, uint64_t deadline);
  * others), error is the reason of a rejection, id names the message for
  * chan_cancel() by another thread, who may read it as soon as it is not 0.
  *
+ * For a priority, a tag or redelivery by on_death see chan_op_send() and chan_run().
+ *
  * Return: 0 when it got there.
  *
  * * -EPIPE: The channel is shut down, or nobody is left to receive it.
@@ -213,6 +225,8 @@ int chan_send_until(int fd, const void *buf, size_t len, unsigned int until,
  * Deadline, signals and @msg are as with chan_send_until(). When the deadline
  * passes after receipt the call is abandoned: its receiver is told so when it
  * replies, and the reply never meets another call.
+ *
+ * For a priority, a tag or redelivery by on_death see chan_op_call() and chan_run().
  *
  * Return: the length of the reply; errors as of chan_send_until(). A reply that
  * is longer than the room is not the caller's error but the replier's.
