@@ -78,23 +78,14 @@ ssize_t chan_rw_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	return receive(iocb->ki_filp->private_data, &payload, is_nowait(iocb));
 }
 
-/*
- * With cap 0 even a write that need not wait for a receiver waits a little for
- * the copying. io_uring interrupts its own waits to run task work, and would
- * tell that as a failure: here, what must not wait is to be tried again.
- */
 ssize_t chan_rw_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	const struct chan_payload payload = {
 		.iter = from,
 		.len = iov_iter_count(from),
 	};
-	ssize_t len;
 
-	len = send(iocb->ki_filp->private_data, &payload, is_nowait(iocb));
-	if (len == -ERESTARTSYS && iocb->ki_flags & IOCB_NOWAIT)
-		return -EAGAIN;
-	return len;
+	return send(iocb->ki_filp->private_data, &payload, is_nowait(iocb));
 }
 
 static __poll_t poll_receiving(struct chan_channel *channel,

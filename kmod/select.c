@@ -16,6 +16,7 @@
  */
 #include <linux/mm.h>
 #include <linux/sort.h>
+#include <linux/timekeeping.h>
 
 #include "arm.h"
 #include "compat.h"
@@ -311,6 +312,18 @@ static int take_turn(struct chan_selection *sel, struct turn *turn)
 	return result;
 }
 
+/* As of a send: it ends, also if it is interrupted again and again. */
+static int why_it_ends(const struct chan_selection *sel, int result)
+{
+	if (result != -ERESTARTSYS && result != -ETIMEDOUT)
+		return result;
+	if (sel->flags & CHAN_NOWAIT)
+		return -EAGAIN;
+	if (sel->deadline && ktime_get_ns() >= sel->deadline)
+		return -ETIMEDOUT;
+	return result;
+}
+
 /* What was to be received may be taken back by its sender: all begins anew. */
 static noinline int select_in_turn(struct chan_selection *sel)
 {
@@ -323,9 +336,7 @@ static noinline int select_in_turn(struct chan_selection *sel)
 		result = take_turn(sel, turn);
 	} while (result == -EAGAIN && chosen_arm(turn));
 	kvfree(turn);
-	/* One that must not wait was granted a try, and that was all. */
-	return result == -ETIMEDOUT && sel->flags & CHAN_NOWAIT ? -EAGAIN :
-								  result;
+	return why_it_ends(sel, result);
 }
 
 static int choose(struct chan_selection *sel, const struct file *file)

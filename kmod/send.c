@@ -142,10 +142,25 @@ static bool may_come_back(const struct chan_message *message, int err)
 	       !fatal_signal_pending(current);
 }
 
-/* Who must not wait was granted a try, and that was all. */
-static int why_it_goes(const struct chan_message *message, int err)
+/*
+ * Who must not wait was granted a try, and that was all. And io_uring interrupts
+ * its task for work, which may be to receive this very message; the system call is
+ * restarted then, but not for ever.
+ */
+static int why_it_goes(const struct chan_sending *sending,
+		       const struct chan_message *message, int err)
 {
-	return err == -ETIMEDOUT && message->terms.nowait ? -EAGAIN : err;
+	const u64 deadline = sending->answer.deadline;
+
+	if (err != -ERESTARTSYS && err != -ETIMEDOUT)
+		return err;
+	if (message->terms.nowait)
+		return -EAGAIN;
+	if (err == -ETIMEDOUT || message->attempt)
+		return err;
+	if (message->terms.late || (deadline && ktime_get_ns() >= deadline))
+		return -ETIMEDOUT;
+	return err;
 }
 
 /* Called with the lock held: undecided, and the sender has to go. */
@@ -157,7 +172,7 @@ static int go(const struct chan_sending *sending, struct chan_message *message,
 	u8 state;
 
 	lockdep_assert_held(&channel->lock);
-	err = why_it_goes(message, err);
+	err = why_it_goes(sending, message, err);
 	if (may_come_back(message, err)) {
 		state = chan_outcome_state(message);
 		become_wait(sending->call, message);
@@ -487,7 +502,7 @@ void chan_send_leave(const struct chan_sending *sending,
 		     struct chan_message *message, struct chan_waiter *waiter,
 		     int err)
 {
-	waiter->result = why_it_goes(message, err);
+	waiter->result = why_it_goes(sending, message, err);
 	waiter->state = chan_leave_message(sending->endpoint->channel, message,
 					   &waiter->message);
 	waiter->decided = true;
