@@ -221,6 +221,17 @@ static inline bool chan_channel_is_named(const struct chan_channel *channel)
 }
 
 /**
+ * chan_channel_used() - how many slots are not free
+ * @channel: which, its lock held
+ *
+ * Return: messages that hold one; with cap 0 none is ever free.
+ */
+static inline unsigned int chan_channel_used(const struct chan_channel *channel)
+{
+	return channel->queued + channel->unsettled;
+}
+
+/**
  * chan_channel_leeway() - how much may be left behind outside of the slots
  * @channel: which
  *

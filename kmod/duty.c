@@ -160,6 +160,7 @@ static struct chan_message *lose_holder(struct chan_channel *channel,
 void chan_duty_bequeath(struct chan_endpoint *holder, struct list_head *over)
 {
 	struct chan_channel *channel = holder->channel;
+	const unsigned int used = chan_channel_used(channel);
 	struct chan_message *message;
 	struct rb_node *node;
 
@@ -169,4 +170,5 @@ void chan_duty_bequeath(struct chan_endpoint *holder, struct list_head *over)
 		if (message)
 			list_add(&message->link, over);
 	}
+	chan_flow_note_freed(channel, used);
 }

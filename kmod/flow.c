@@ -30,7 +30,7 @@ static bool is_rendezvous(const struct chan_channel *channel)
 
 static bool has_room(const struct chan_channel *channel, u64 cost)
 {
-	return channel->queued + channel->unsettled < channel->attr.cap &&
+	return chan_channel_used(channel) < channel->attr.cap &&
 	       channel->bytes + cost <= channel->attr.bytes_max;
 }
 
@@ -382,6 +382,13 @@ static noinline void bring_into_balance(struct chan_channel *channel)
 	if (unlikely(channel->closing) && !channel->claimed &&
 	    !channel->queue.filled)
 		end_receivers(channel);
+}
+
+void chan_flow_note_freed(struct chan_channel *channel, unsigned int used)
+{
+	lockdep_assert_held(&channel->lock);
+	for (; used > chan_channel_used(channel) + 1; used--)
+		chan_wait_note_writable(channel);
 }
 
 void chan_flow_balance(struct chan_channel *channel)

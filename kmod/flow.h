@@ -28,6 +28,14 @@
 int chan_flow_offer(struct chan_channel *channel, struct chan_message *message);
 
 /**
+ * chan_flow_note_freed() - several slots may have become free at once
+ * @channel: whose; chan_flow_balance() comes afterwards, and tells one who polls
+ *	for a slot, which is enough for one slot
+ * @used: how many were not free before
+ */
+void chan_flow_note_freed(struct chan_channel *channel, unsigned int used);
+
+/**
  * chan_flow_line_up() - wait behind those who wait already
  * @channel: that had no room for it
  * @message: with @origin and @sender, who will be decided: 0 when it got as far

@@ -118,17 +118,20 @@ static int cancel_waiting(struct chan_endpoint *endpoint, u64 tag)
 int chan_leave_cancel_tag(struct chan_endpoint *endpoint, u64 tag,
 			  struct list_head *over)
 {
+	struct chan_channel *channel = endpoint->channel;
+	const unsigned int used = chan_channel_used(channel);
 	struct chan_message *message, *next;
 	int nr = chan_series_cancel(endpoint, tag);
 
 	nr += cancel_waiting(endpoint, tag);
-	lockdep_assert_held(&endpoint->channel->lock);
+	lockdep_assert_held(&channel->lock);
 	list_for_each_entry_safe(message, next, &endpoint->sent, sent) {
 		if (message->terms.tag == tag &&
-		    !cancel(endpoint->channel, message, over))
+		    !cancel(channel, message, over))
 			nr++;
 	}
-	chan_flow_balance(endpoint->channel);
+	chan_flow_note_freed(channel, used);
+	chan_flow_balance(channel);
 	return nr;
 }
 

@@ -10,6 +10,7 @@
 #include <sys/select.h>
 
 #include "doors.h"
+#include "ops.h"
 
 #define OUT_EVENTS (POLLOUT | POLLWRNORM)
 #define IN_EVENTS  (POLLIN | POLLRDNORM)
@@ -401,10 +402,10 @@ static int sleepers(struct call *calls, int nr)
 	return asleep;
 }
 
-/* A wake-up is done when the call that causes it returns. */
+/* A wake-up is done when the call that causes it returns; each is for @nr. */
 static void exclusive_waiters(struct __test_metadata *_metadata,
 			      FIXTURE_DATA(epoll) * self, int fd, __u32 event,
-			      int (*cause)(struct ends *ends))
+			      int (*cause)(struct ends *ends), int nr)
 {
 	struct call calls[WAITERS];
 
@@ -418,7 +419,7 @@ static void exclusive_waiters(struct __test_metadata *_metadata,
 		ASSERT_EQ(0, call_start(&calls[i]));
 		ASSERT_TRUE(call_sleeps_in(&calls[i], SYS_epoll_wait));
 	}
-	for (int left = WAITERS - 1; left >= WAITERS - 3; left--) {
+	for (int left = WAITERS - nr; left >= WAITERS - 3; left -= nr) {
 		ASSERT_EQ(0, cause(&self->ends));
 		EXPECT_TRUE(BECOMES(sleepers(calls, WAITERS) <= left));
 		EXPECT_EQ(left, sleepers(calls, WAITERS));
@@ -444,7 +445,7 @@ static int cause_room(struct ends *ends)
 TEST_F(epoll, one_message_wakes_one_exclusive_waiter)
 {
 	exclusive_waiters(_metadata, self, self->ends.receiver, EPOLLIN,
-			  cause_message);
+			  cause_message, 1);
 }
 
 TEST_F(epoll, one_slot_wakes_one_exclusive_waiter)
@@ -452,7 +453,62 @@ TEST_F(epoll, one_slot_wakes_one_exclusive_waiter)
 	for (int nr = 1; nr <= 4; nr++)
 		ASSERT_EQ(0, put(self->ends.sender, nr));
 	exclusive_waiters(_metadata, self, self->ends.sender, EPOLLOUT,
-			  cause_room);
+			  cause_room, 1);
+}
+
+#define TAG 5
+
+/* Three slots and one more; the three are over when they come to their end. */
+static int fill_with_tasks(struct ends *ends, struct running *tasks)
+{
+	struct chan_op op = op_task("task", 4, CHAN_ON_DEATH_FAIL);
+
+	op.tag = TAG;
+	for (int i = 0; i < 3; i++) {
+		CHECK_EQ(0, op_start(&tasks[i], ends->sender, op));
+		CHECK_EQ(1, STAT_BECOMES(ends->admin, queued, (__u32)i + 1));
+	}
+	return put(ends->sender, 4);
+}
+
+static int cause_cancellation(struct ends *ends)
+{
+	return run_once(ends->sender, op_cancel_tag(TAG)) == 3 ? 0 : -EIO;
+}
+
+static int cause_death(struct ends *ends)
+{
+	close_end(&ends->receiver);
+	return 0;
+}
+
+TEST_F(epoll, slots_of_a_tag_wake_one_exclusive_waiter_each)
+{
+	struct running tasks[3];
+
+	ASSERT_EQ(0, fill_with_tasks(&self->ends, tasks));
+	exclusive_waiters(_metadata, self, self->ends.sender, EPOLLOUT,
+			  cause_cancellation, 3);
+	for (int i = 0; i < 3; i++)
+		EXPECT_EQ(-ECANCELED, op_finish(&tasks[i]));
+}
+
+TEST_F(epoll, slots_of_a_receiver_wake_one_exclusive_waiter_each)
+{
+	int other = derive(self->ends.admin, CHAN_RIGHT_RECV);
+	struct running tasks[3];
+	char in[64];
+
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, fill_with_tasks(&self->ends, tasks));
+	for (int i = 0; i < 3; i++)
+		ASSERT_EQ(4, run_once(self->ends.receiver,
+				      op_recv(in, sizeof(in))));
+	exclusive_waiters(_metadata, self, self->ends.sender, EPOLLOUT,
+			  cause_death, 3);
+	for (int i = 0; i < 3; i++)
+		EXPECT_EQ(-EOWNERDEAD, op_finish(&tasks[i]));
+	close(other);
 }
 
 /* Two loops, each with its own end, at full speed: no edge is missed. */
