@@ -42,6 +42,16 @@ static uint64_t uring_tag(const struct chan_ring *ring, const struct slot *slot)
 	return ring->tags | (uint32_t)(address_of(slot) / sizeof(void *));
 }
 
+/* The record is the program's again; a message has told it the sender's tag. */
+static void uring_give_back(struct slot *slot, bool done)
+{
+	struct chan_op *op = slot->op;
+
+	op->fd = slot->fd;
+	if (op->code == CHAN_OP_RECV && !done)
+		op->tag = slot->tag;
+}
+
 static void uring_start(struct chan_ring *ring, struct slot *slot)
 {
 	struct uring *uring = &ring->uring;
@@ -111,15 +121,11 @@ static struct slot *uring_take(struct uring *uring)
 static struct slot *uring_reap(struct chan_ring *ring)
 {
 	struct slot *slot = uring_take(&ring->uring);
-	struct chan_op *op;
 
 	if (!slot)
 		return NULL;
 	uring_submit(ring);
-	op = slot->op;
-	op->fd = slot->fd;
-	if (op->code == CHAN_OP_RECV && slot->result < 0)
-		op->tag = slot->tag;
+	uring_give_back(slot, slot->result >= 0);
 	return slot;
 }
 
@@ -198,7 +204,7 @@ static void uring_forget_started(struct chan_ring *ring)
 			&uring->sqes[tail & uring->sq_mask];
 		struct slot *slot = (struct slot *)(uintptr_t)sqe->user_data;
 
-		slot->op->fd = slot->fd;
+		uring_give_back(slot, false);
 		slot->op = NULL;
 		*uring->sq_tail = tail;
 	}
@@ -227,7 +233,7 @@ static void uring_end_commands(struct chan_ring *ring, uint64_t patience)
 	while (uring_end_all(ring) && (!ret || ret == -EINTR)) {
 		ret = uring_wait(ring, patience);
 		while ((slot = uring_take(&ring->uring))) {
-			slot->op->fd = slot->fd;
+			uring_give_back(slot, slot->result >= 0);
 			slot->op = NULL;
 		}
 	}

@@ -875,8 +875,11 @@ TEST_F(ring, closing_ends_what_is_under_way)
 	ASSERT_EQ(0, LIB(chan_pair(fds, 1, 0)));
 	ASSERT_EQ(0, LIB(chan_send(fds[1], "full", 4, 0)));
 	memset(self->buf, 0xcc, sizeof(self->buf));
-	ASSERT_EQ(0, start_receive(self, &ops[0], 0));
-	ASSERT_EQ(0, start_receive(self, &ops[1], 1));
+	for (int i = 0; i < 2; i++) {
+		chan_op_recv(&ops[i], self->in, self->buf[i], 64);
+		ops[i].tag = 7 + i;
+		ASSERT_EQ(0, LIB(chan_ring_start(self->ring, &ops[i], i)));
+	}
 	chan_op_send(&ops[2], fds[1], "late", 4);
 	ASSERT_EQ(0, LIB(chan_ring_start(self->ring, &ops[2], 2)));
 	EXPECT_TRUE(is_quiet(self));
@@ -884,6 +887,14 @@ TEST_F(ring, closing_ends_what_is_under_way)
 	chan_op_send(&ops[3], self->out, "never", 5);
 	ASSERT_EQ(0, LIB(chan_ring_start(self->ring, &ops[3], 3)));
 	chan_ring_close(self->ring);
+	/* All records are the program's again, as it wrote them down. */
+	for (int i = 0; i < 4; i++) {
+		EXPECT_EQ(i < 2	 ? self->in :
+			  i == 2 ? fds[1] :
+				   self->out,
+			  ops[i].fd);
+		EXPECT_EQ(i < 2 ? 7U + i : 0U, ops[i].tag);
+	}
 	memset(ops, 0xcc, sizeof(ops));
 	EXPECT_EQ(0, stat_of(self->in).parked_receivers);
 	EXPECT_EQ(0, stat_of(fds[0]).parked_senders);
