@@ -419,7 +419,8 @@ void chan_op_send(struct chan_op *op, int fd, const void *buf, size_t len);
  * @reply_len: the size of this room
  *
  * As chan_call(), without a deadline. Set on_death, prio, tag and deadline of @op
- * if you like.
+ * if you like. reply_len of @op is a result, too: write @op down anew before it is
+ * used again.
  */
 void chan_op_call(struct chan_op *op, int fd, const void *buf, size_t len,
 		  void *reply, size_t reply_len);
@@ -432,7 +433,8 @@ void chan_op_call(struct chan_op *op, int fd, const void *buf, size_t len,
  * @len: the size of this room
  *
  * As chan_recv() with a record, without a deadline. Set flags, tag and deadline of
- * @op if you like.
+ * @op if you like. len of @op is a result, too, and after -EMSGSIZE longer than the
+ * room: write @op down anew before it is used again.
  */
 void chan_op_recv(struct chan_op *op, int fd, void *buf, size_t len);
 
