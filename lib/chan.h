@@ -247,8 +247,9 @@ int chan_call(int fd, const void *buf, size_t len, void *reply,
  * In @msg, duty says what is owed for the message (CHAN_DUTY_NONE, CHAN_DUTY_ACK
  * or CHAN_DUTY_REPLY), id is the token to settle that with, by chan_ack(),
  * chan_reply(), chan_reject() or chan_return(), and attempt is 1 for the first
- * delivery. tag and prio are the sender's choice; uid, gid, pid, badge and sent_at
- * its stamp; reply_len is how long a reply the caller takes.
+ * delivery; chan_answer() settles whatever came. tag and prio are the sender's choice;
+ * uid, gid, pid, badge and sent_at its stamp; reply_len is how long a reply the caller
+ * takes.
  *
  * Without @msg the function does as read(2): it acknowledges what it has copied,
  * rejects calls, which it could not reply to, and takes the next message instead.
@@ -310,7 +311,8 @@ int chan_ack(int fd, uint64_t token);
  *
  * * -ECANCELED: The caller has left. The duty is over.
  * * -ESTALE: The endpoint does not owe anything by this token (any more).
- * * -EMSGSIZE: The caller has less room. The duty stays: try again.
+ * * -EMSGSIZE: The caller has less room. The duty stays: try again, or chan_reject()
+ *   it. chan_answer() does.
  * * -EINVAL: No reply is owed; chan_ack() is what its sender waits for.
  */
 int chan_reply(int fd, uint64_t token, const void *buf, size_t len);
@@ -331,6 +333,29 @@ int chan_reply(int fd, uint64_t token, const void *buf, size_t len);
  * * -EINVAL: That is no errno.
  */
 int chan_reject(int fd, uint64_t token, int error);
+
+/**
+ * chan_answer() - settle whatever came, by a reply if one is owed
+ * @fd: the endpoint that has received the message
+ * @msg: what chan_recv() has told of it
+ * @buf: the reply, to a call; otherwise it is not looked at
+ * @len: its length in bytes; it may be 0
+ *
+ * For a server's loop: a call is replied to, work is acknowledged, and where nothing is
+ * owed nothing is done. A reply that cannot be given, because the caller has too little
+ * room for it or for want of memory, becomes a rejection with this error, so that the
+ * message does not keep its slot. Does not wait. Of what chan_recv_question() has given
+ * see chan_answers_reply().
+ *
+ * Return: 0.
+ *
+ * * -ECANCELED: The caller has left. The duty is over.
+ * * -EMSGSIZE: The caller has less room, and was told so. The duty is over.
+ * * -EFAULT, -ENOMEM: There was no reply to be had, and the caller was told so. The duty
+ *   is over.
+ * * -ESTALE: The endpoint does not owe anything for this message (any more).
+ */
+int chan_answer(int fd, const struct chan_op *msg, const void *buf, size_t len);
 
 /**
  * chan_return() - give a message back

@@ -33,6 +33,22 @@ int chan_reject(int fd, uint64_t token, int error)
 	return settle(fd, token, CHAN_REJECT, error, NULL, 0);
 }
 
+/* Whatever keeps a reply from its caller, a call that stays open keeps its slot for ever. */
+int chan_answer(int fd, const struct chan_op *msg, const void *buf, size_t len)
+{
+	int ret, refused;
+
+	if (!msg->id)
+		return 0;
+	if (msg->duty == CHAN_DUTY_ACK)
+		return chan_ack(fd, msg->id);
+	ret = chan_reply(fd, msg->id, buf, len);
+	if (!ret || ret == -ECANCELED || ret == -ESTALE)
+		return ret;
+	refused = chan_reject(fd, msg->id, -ret);
+	return refused ? refused : ret;
+}
+
 int chan_return(int fd, uint64_t token)
 {
 	return settle(fd, token, CHAN_RETURN, 0, NULL, 0);

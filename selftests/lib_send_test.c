@@ -244,6 +244,96 @@ TEST_F(sending, a_reply_that_comes_too_late_is_told_so)
 	EXPECT_EQ(-ESTALE, LIB(chan_reply(self->in, asked.id, "late", 4)));
 }
 
+/* Answering whatever came ----------------------------------------------------- */
+
+static int answer(FIXTURE_DATA(sending) * self, const char *text)
+{
+	return LIB(chan_answer(self->in, &self->msg, text, strlen(text)));
+}
+
+TEST_F(sending, an_answer_is_the_reply_to_a_call)
+{
+	ASSERT_EQ(0, waiting_start(&self->waiting, self->out, call));
+	ASSERT_EQ(8, LIB(chan_recv(self->in, self->buf, 64, &self->msg, SOON)));
+	EXPECT_EQ(0, answer(self, "answer"));
+	ASSERT_EQ(6, waiting_ends(&self->waiting));
+	EXPECT_TRUE(is_text("answer", self->waiting.buf, 6));
+	EXPECT_EQ(-ESTALE, answer(self, "answer"));
+}
+
+TEST_F(sending, an_answer_acknowledges_work)
+{
+	ASSERT_EQ(0, LIB(chan_send_work(self->out, "dig", 3, 0)));
+	ASSERT_EQ(3, LIB(chan_recv(self->in, self->buf, 64, &self->msg, 0)));
+	EXPECT_EQ(0, answer(self, "not wanted"));
+	EXPECT_EQ(0, nothing_is_left(self->in));
+	EXPECT_EQ(-ESTALE, answer(self, ""));
+	ASSERT_EQ(0,
+		  waiting_start(&self->waiting, self->out, send_until_settled));
+	ASSERT_EQ(4, LIB(chan_recv(self->in, self->buf, 64, &self->msg, SOON)));
+	EXPECT_EQ(0, answer(self, ""));
+	EXPECT_EQ(0, waiting_ends(&self->waiting));
+	EXPECT_EQ(CHAN_ACK, self->waiting.msg.verdict);
+}
+
+TEST_F(sending, an_answer_where_nothing_is_owed_does_nothing)
+{
+	ASSERT_EQ(0, LIB(chan_send(self->out, "one", 3, 0)));
+	ASSERT_EQ(3, LIB(chan_recv(self->in, self->buf, 64, &self->msg, 0)));
+	EXPECT_EQ(0, answer(self, "answer"));
+	ASSERT_EQ(0, LIB(chan_send_work(self->out, "dig", 3, 0)));
+	ASSERT_EQ(3, LIB(chan_peek(self->in, self->buf, 64, &self->msg, 0)));
+	EXPECT_EQ(0, answer(self, "answer"));
+	EXPECT_EQ(1, stat_of(self->in).queued);
+	EXPECT_EQ(0, stat_of(self->in).totals_settled);
+}
+
+/* Or its caller would keep the slot for as long as the server lives. */
+TEST_F(sending, an_answer_that_cannot_be_given_is_a_rejection)
+{
+	const struct {
+		const void *buf;
+		size_t len;
+		int error;
+	} bad[] = {
+		{ "far too long", 12, EMSGSIZE },
+		{ "", SIZE_MAX, EMSGSIZE },
+		{ (void *)8, 6, EFAULT },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		ASSERT_EQ(0, waiting_start(&self->waiting, self->out, call));
+		ASSERT_EQ(8, LIB(chan_recv(self->in, self->buf, 64, &self->msg,
+					   SOON)));
+		EXPECT_EQ(-bad[i].error,
+			  LIB(chan_answer(self->in, &self->msg, bad[i].buf,
+					  bad[i].len)));
+		EXPECT_EQ(-EREMOTEIO, waiting_ends(&self->waiting));
+		EXPECT_EQ(bad[i].error, self->waiting.msg.error);
+		EXPECT_EQ(0, nothing_is_left(self->in));
+		EXPECT_EQ(-ESTALE, answer(self, "answer"));
+	}
+}
+
+TEST_F(sending, an_answer_to_who_has_left_ends_the_duty)
+{
+	static const char *const texts[] = { "late", "late and too long" };
+
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, waiting_start(&self->waiting, self->out, call));
+		ASSERT_EQ(8, LIB(chan_recv(self->in, self->buf, 64, &self->msg,
+					   SOON)));
+		EXPECT_EQ(0, LIB(chan_cancel(self->out,
+					     waiting_id(&self->waiting))));
+		EXPECT_EQ(-ECANCELED, waiting_ends(&self->waiting));
+		EXPECT_EQ(-ECANCELED, answer(self, texts[i]));
+		EXPECT_EQ(-ESTALE, answer(self, texts[i]));
+		EXPECT_EQ(0, nothing_is_left(self->in));
+	}
+	EXPECT_EQ(-EBADF, LIB(chan_answer(self->out, &self->msg, "answer", 6)));
+	EXPECT_EQ(-EBADF, LIB(chan_answer(-1, &self->msg, "answer", 6)));
+}
+
 /* Receiving ------------------------------------------------------------------ */
 
 TEST_F(sending, a_message_that_does_not_fit_stays)
