@@ -123,6 +123,18 @@ class message
 		check(::chan_reply(fd_, op_.id, data.data(), data.size()));
 	}
 
+	/*
+	 * Settles whatever came, so that nothing is owed. False: its caller has left, or
+	 * was told that the answer is too long.
+	 */
+	bool answer(std::string_view data) const
+	{
+		const int ret =
+			::chan_answer(fd_, &op_, data.data(), data.size());
+
+		return ret != -ECANCELED && ret != -EMSGSIZE && !check(ret);
+	}
+
 	void reject(int error) const
 	{
 		check(::chan_reject(fd_, op_.id, error));

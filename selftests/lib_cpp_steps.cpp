@@ -101,6 +101,38 @@ int step_a_call_gets_its_reply(void)
 	return 0;
 }
 
+int step_an_answer_leaves_nothing_owed(void)
+{
+	chan::pair ends(2);
+	char buf[16], room[16];
+	bool taken[3];
+
+	std::thread server([&] {
+		for (bool &each : taken)
+			each = ends.receiver.recv(buf, 16, 10s).answer("yes!");
+	});
+	std::size_t n = ends.sender.call("hey", room, 16, 10s);
+	chan::error e = thrown([&] { ends.sender.call("hey", room, 3, 10s); });
+
+	ends.sender.send_until("task", CHAN_UNTIL_SETTLED, 10s);
+	server.join();
+	EXPECT(std::string_view(room, n) == "yes!");
+	EXPECT(e.code().value() == EREMOTEIO && e.reason() == EMSGSIZE);
+	EXPECT(taken[0] && !taken[1] && taken[2]);
+	ends.sender.send("nothing is owed for it");
+	char longer[64];
+	chan::message plain = ends.receiver.recv(longer, 64);
+
+	EXPECT(plain.answer("yes!"));
+	EXPECT(ends.receiver.stat().unsettled == 0);
+	ends.sender.send_work("dig");
+	chan::message work = ends.receiver.recv(buf, 16);
+
+	EXPECT(work.answer(""));
+	EXPECT(errno_of([&] { work.answer(""); }) == ESTALE);
+	return 0;
+}
+
 int step_work_is_acknowledged_or_given_back(void)
 {
 	chan::pair ends(2);

@@ -13,6 +13,7 @@ extern "C" {
 int step_a_message_goes_through_a_pair(void);
 int step_an_endpoint_closes_once(void);
 int step_a_call_gets_its_reply(void);
+int step_an_answer_leaves_nothing_owed(void);
 int step_work_is_acknowledged_or_given_back(void);
 int step_names_are_opened_and_rights_narrowed(void);
 int step_a_select_takes_exactly_one(void);

@@ -24,6 +24,9 @@ FIXTURE_VARIANT_ADD(cpp, an_endpoint_closes_once) {
 FIXTURE_VARIANT_ADD(cpp, a_call_gets_its_reply) {
 	.step = step_a_call_gets_its_reply,
 };
+FIXTURE_VARIANT_ADD(cpp, an_answer_leaves_nothing_owed) {
+	.step = step_an_answer_leaves_nothing_owed,
+};
 FIXTURE_VARIANT_ADD(cpp, work_is_acknowledged_or_given_back) {
 	.step = step_work_is_acknowledged_or_given_back,
 };

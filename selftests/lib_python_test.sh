@@ -120,6 +120,33 @@ def an_error_tells_state_and_reason():
 
 
 @tests.append
+def an_answer_leaves_nothing_owed():
+    receiver, sender = chan.pair()
+    for room, end in (6, b"answer"), (5, errno.EMSGSIZE):
+        caller = Thread(sender.call, b"question", timeout=BUDGET, reply_len=room)
+        message = receiver.recv(BUDGET)
+        check(room == 6, message.answer(b"answer"))
+        check_error(errno.ESTALE, message.answer, b"answer")
+        check(end, getattr(caller.end(), "reason", caller.result))
+    caller = Thread(sender.send, b"x", timeout=BUDGET, until=chan.SETTLED)
+    check(True, receiver.recv(BUDGET).answer(b"not wanted"))
+    check(None, caller.end())
+    sender.send(b"x")
+    check(True, receiver.recv().answer())
+    check(0, receiver.stat()["unsettled"])
+
+
+@tests.append
+def an_answer_to_who_has_left_is_not_taken():
+    receiver, sender = chan.pair()
+    server = Thread(receiver.recv, BUDGET)
+    signal_when(lambda: receiver.stat()["unsettled"])
+    check((Interrupt, 1), interrupted(lambda: sender.call(b"x", BUDGET), True))
+    check(False, server.end().answer(b"late"))
+    check(0, receiver.stat()["unsettled"])
+
+
+@tests.append
 def work_is_acknowledged_or_given_back():
     receiver, sender = chan.pair()
     sender.send_work(b"dig")
@@ -393,6 +420,27 @@ def asyncio_asks_and_answers(results):
     check((0, 0), (receiver.stat()["queued"], receiver.stat()["unsettled"]))
     receiver.close()
     check_error(errno.EPIPE, lambda: asyncio.run(sender.aask(b"x")))
+
+
+@both_ways
+def an_answer_to_a_question_leaves_nothing_owed(results):
+    receiver, sender = chan.pair(8)
+
+    async def several():
+        with chan.Answers() as answers:
+            asks = [asyncio.ensure_future(sender.aask(b"x", BUDGET, room)) for room in (6, 5)]
+            taken = [(await answers.arecv(receiver)).answer(b"answer") for _ in asks]
+            ends = await asyncio.gather(*asks, return_exceptions=True)
+            sender.send_work(b"dig")
+            work = answers.recv(receiver, 0)
+            sender.send(b"x")
+            plain = answers.recv(receiver, 0)
+            return taken, ends, work.answer(), plain.answer()
+
+    taken, (answer, rejected), *others = asyncio.run(several())
+    check(([True, False], b"answer", [True, True]), (taken, answer, others))
+    check((errno.EREMOTEIO, errno.EMSGSIZE), (rejected.errno, rejected.reason))
+    check((0, 0), (receiver.stat()["queued"], receiver.stat()["unsettled"]))
 
 
 @both_ways

@@ -104,6 +104,7 @@ _run = _declare("chan_run", _op_p)
 _select = _declare("chan_select", _op_p, ctypes.c_uint, ctypes.c_uint, _u64)
 _ack = _declare("chan_ack", ctypes.c_int, _u64)
 _reply = _declare("chan_reply", ctypes.c_int, _u64, ctypes.c_char_p, _size)
+_answer = _declare("chan_answer", ctypes.c_int, _op_p, ctypes.c_char_p, _size)
 _reject = _declare("chan_reject", ctypes.c_int, _u64, ctypes.c_int)
 _return = _declare("chan_return", ctypes.c_int, _u64)
 _cancel = _declare("chan_cancel", ctypes.c_int, _u64)
@@ -236,7 +237,7 @@ class _Calls:
 
 
 class Message:
-    """What was received; settle it by one of the four if duty is not NONE."""
+    """What was received; settle it by one of the five if duty is not NONE."""
 
     def __init__(self, channel, op, data):
         self.channel, self.data, self.token = channel, data, op.id
@@ -251,6 +252,15 @@ class Message:
         data = bytes(data)
         _check(_reply(self.channel.fileno(), self.token, data, len(data)))
 
+    def answer(self, data=b""):
+        """Settles whatever came, so that nothing is owed.
+
+        False: the caller has left, or was told that the answer is too long.
+        """
+        data, record = bytes(data), _Op(id=self.token, duty=self.duty)
+        ret = _answer(self.channel.fileno(), record, data, len(data))
+        return ret not in (-errno.ECANCELED, -errno.EMSGSIZE) and not _check(ret)
+
     def reject(self, number):
         _check(_reject(self.channel.fileno(), self.token, number))
 
@@ -259,7 +269,8 @@ class Message:
 
 
 class Question(Message):
-    """What Answers has received; settle it by reply(), reject() or give_back()."""
+    """What Answers has received; settle it by answer(), reply(), reject() or
+    give_back()."""
 
     def __init__(self, answers, channel, op, data):
         self.answers, self.record = answers, _Question(msg=op)
@@ -270,6 +281,29 @@ class Question(Message):
     def reply(self, data=b""):
         data = bytes(data)
         _check(_answers_reply(self.answers.made(), self.record, data, len(data)))
+
+    def answer(self, data=b""):
+        """As that of a Message; but of what this process lacks the question is still owed."""
+        if not self.record.id:
+            return super().answer(data)
+        try:
+            return self._reply_or_reject(data)
+        except Error as e:
+            if e.errno == errno.EAGAIN:  # it has been given up, and its asker has no room
+                self.ack()
+            elif e.errno != errno.ECANCELED:
+                raise
+            return False
+
+    def _reply_or_reject(self, data):
+        try:
+            self.reply(data)
+            return True
+        except Error as e:
+            if e.errno != errno.EMSGSIZE:
+                raise
+            self.reject(errno.EMSGSIZE)
+            return False
 
     def reject(self, number):
         _check(_answers_reject(self.answers.made(), self.record, number))
