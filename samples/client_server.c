@@ -27,7 +27,7 @@
 #define NAME	"upper"
 #define LONGEST 64
 
-/* The question becomes the answer. If nobody waits for it any more, so be it. */
+/* The question becomes the answer. If nobody waits for it, or has no room, so be it. */
 static void answer(int fd, const struct chan_op *call, char *text, int len)
 {
 	int refusal = call->uid == getuid() ? 0 : EPERM;
@@ -40,7 +40,7 @@ static void answer(int fd, const struct chan_op *call, char *text, int len)
 	if (refusal)
 		chan_reject(fd, call->id, refusal);
 	else
-		chan_reply(fd, call->id, text, len);
+		chan_answer(fd, call, text, len);
 }
 
 static int server(int fd)

@@ -34,19 +34,23 @@ static void answer(const chan::message &call)
 		return;
 	}
 	std::transform(text.begin(), text.end(), text.begin(), ::toupper);
-	call.reply(text);
+	call.answer(text);
 }
 
 static int server(const chan::endpoint &calls)
 {
-	char room[64];
+	static char room[CHAN_MSG_DEFAULT]; /* for the longest that there is */
 
 	for (;;) {
 		chan::message call = calls.recv(room, sizeof(room));
 
 		if (call.data() == "die")
 			return 0;
-		answer(call);
+		try {
+			answer(call);
+		} catch (const chan::error &) {
+			/* who has asked has left */
+		}
 	}
 }
 

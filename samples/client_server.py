@@ -25,10 +25,13 @@ def server(calls):
         call = calls.recv()
         if call.data == b"die":
             return
-        if call.data.isdigit():
-            call.reject(errno.EINVAL)
-        else:
-            call.reply(call.data.upper())
+        try:
+            if call.data.isdigit():
+                call.reject(errno.EINVAL)
+            else:
+                call.answer(call.data.upper())
+        except chan.Error:
+            pass  # who has asked has left
 
 
 def client(question):

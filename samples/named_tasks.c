@@ -62,11 +62,9 @@ static int count(const char *name)
 		text[n] = '\0';
 		if (!strcmp(text, "stop!"))
 			return 0;
-		if (msg.duty == CHAN_DUTY_REPLY)
-			chan_reply(mailbox, msg.id, text,
-				   sprintf(text, "%d", sum));
-		else
+		if (msg.duty != CHAN_DUTY_REPLY)
 			sum += atoi(text);
+		chan_answer(mailbox, &msg, text, sprintf(text, "%d", sum));
 	}
 }
 
