@@ -93,6 +93,7 @@ int chan_create_with(struct chan_create *create);
  * Return: a new endpoint, close-on-exec.
  *
  * * -ENOENT: There is no such channel.
+ * * -ENOTTY: There is something else of that name, such as a file.
  * * -EACCES: The node does not permit that.
  * * -EINVAL: That is no name, or there are no such rights.
  * * -EMFILE: The process has no descriptor left.

@@ -4,6 +4,8 @@
  * from another endpoint.
  */
 
+#include <sys/stat.h>
+
 #include "internal.h"
 
 #define DIRECTORY "/dev/chan/"
@@ -35,6 +37,23 @@ static bool is_node(const char *name)
 	       !strchr(name, '/') && strcmp(name, "control");
 }
 
+/* Anything else there is no node: a file has come from a shell that was to send. */
+static int take_node(int fd)
+{
+	struct stat stat;
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	ret = QUIETLY(fstat(fd, &stat));
+	if (!ret && !S_ISCHR(stat.st_mode))
+		ret = -ENOTTY;
+	if (!ret)
+		return fd;
+	close_quietly(fd);
+	return ret;
+}
+
 int chan_open(const char *name, unsigned int rights)
 {
 	static const int modes[] = {
@@ -48,7 +67,7 @@ int chan_open(const char *name, unsigned int rights)
 	    !is_node(name))
 		return -EINVAL;
 	strcat(path, name);
-	return open_path(path, modes[rights]);
+	return take_node(open_path(path, modes[rights]));
 }
 
 int chan_derive(int fd, unsigned int rights, uint64_t badge)

@@ -217,6 +217,28 @@ TEST_F(making, other_users_may_what_the_node_permits)
 	EXPECT_TRUE(node_exists(NAME));
 }
 
+/* As "echo > /dev/chan/NAME" by root leaves it there, if NAME is no channel. */
+TEST_F(making, open_takes_nothing_but_a_channel)
+{
+	const char *const path = "/dev/chan/" NAME;
+	int file = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	struct stat stat;
+
+	ASSERT_LE(0, file);
+	for (unsigned int rights = 1; rights <= 3; rights++)
+		EXPECT_EQ(-ENOTTY, LIB(chan_open(NAME, rights)));
+	EXPECT_EQ(self->fds + 1, count_fds());
+	EXPECT_EQ(0, fstat(file, &stat));
+	EXPECT_EQ(0, stat.st_size);
+	EXPECT_EQ(-ENOTTY, LIB(chan_tell(NAME, "x", 1, SOON)));
+	EXPECT_EQ(0, unlink(path));
+	ASSERT_EQ(0, mkdir(path, 0700));
+	EXPECT_EQ(-ENOTTY, LIB(chan_open(NAME, CHAN_RIGHT_RECV)));
+	EXPECT_EQ(-EISDIR, LIB(chan_open(NAME, CHAN_RIGHT_SEND)));
+	EXPECT_EQ(0, rmdir(path));
+	EXPECT_EQ(self->fds + 1, count_fds());
+}
+
 TEST_F(making, derive_narrows)
 {
 	int whole = LIB(chan_create(NULL, 5, 0)), sender, receiver;
