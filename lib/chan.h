@@ -1451,19 +1451,20 @@ void chan_barrier_close(struct chan_barrier *barrier);
 
 /**
  * chan_in_ms() - a deadline some milliseconds from now
- * @ms: how many
+ * @ms: how many; fewer than 0, such as what is left of a time that is over, have passed
  *
- * Return: the deadline; the latest there is if that were later.
+ * Return: the deadline, which is never 0; the latest there is if that were later, and
+ * CHAN_AT_ONCE if @ms is negative.
  */
-uint64_t chan_in_ms(uint64_t ms);
+uint64_t chan_in_ms(int64_t ms);
 
 /**
  * chan_in_ns() - a deadline some nanoseconds from now
- * @ns: how many
+ * @ns: how many; fewer than 0 have passed
  *
- * Return: the deadline; the latest there is if that were later.
+ * Return: as chan_in_ms().
  */
-uint64_t chan_in_ns(uint64_t ns);
+uint64_t chan_in_ns(int64_t ns);
 
 #ifdef __cplusplus
 }

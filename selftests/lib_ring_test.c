@@ -670,7 +670,7 @@ TEST_F(ring, next_waits_no_longer_than_its_deadline)
 		ASSERT_EQ(0, start_send(self, &self->op, 1));
 		ASSERT_EQ(0, LIB(chan_ring_next(self->ring, &done,
 						i ? UINT64_MAX :
-						    chan_in_ms(UINT64_MAX))));
+						    chan_in_ms(INT64_MAX))));
 	}
 }
 

@@ -391,21 +391,34 @@ TEST_F(sending, deadlines_are_of_the_clock_and_do_not_wrap)
 	uint64_t before = clock_ns();
 	uint64_t ms = LIB(chan_in_ms(2)), ns = LIB(chan_in_ns(3));
 	uint64_t after = clock_ns();
-	uint64_t latest = LIB(chan_in_ns(UINT64_MAX));
+	uint64_t latest = LIB(chan_in_ns(INT64_MAX));
 
 	EXPECT_LE(before + 2000000, ms);
 	EXPECT_LE(ms, after + 2000000);
 	EXPECT_LE(before + 3, ns);
 	EXPECT_LE(ns, after + 3);
 	EXPECT_LT(after, latest);
-	EXPECT_EQ(latest, LIB(chan_in_ms(UINT64_MAX)));
-	EXPECT_EQ(latest, LIB(chan_in_ms(UINT64_MAX / 1000)));
-	EXPECT_EQ(latest, LIB(chan_in_ns(latest)));
+	EXPECT_EQ(latest, LIB(chan_in_ms(INT64_MAX)));
+	EXPECT_EQ(latest, LIB(chan_in_ms(INT64_MAX / 1000)));
+	EXPECT_EQ(latest, LIB(chan_in_ns((int64_t)latest)));
 	EXPECT_EQ(-ETIMEDOUT, LIB(chan_recv(self->in, self->buf, 64, NULL,
 					    LIB(chan_in_ns(0)))));
 	/* The latest is not taken for one that has passed. */
 	ASSERT_EQ(0, LIB(chan_send(self->out, "x", 1, latest)));
 	EXPECT_EQ(1, LIB(chan_recv(self->in, self->buf, 64, NULL, latest)));
+}
+
+/* As what is left of a time that is over: none of it waits. */
+TEST_F(sending, a_negative_length_of_time_has_passed)
+{
+	const int64_t lengths[] = { -1, -5, -1000000000, INT_MIN, INT64_MIN };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		EXPECT_EQ(CHAN_AT_ONCE, LIB(chan_in_ms(lengths[i])));
+		EXPECT_EQ(CHAN_AT_ONCE, LIB(chan_in_ns(lengths[i])));
+	}
+	EXPECT_EQ(-ETIMEDOUT, LIB(chan_recv(self->in, self->buf, 64, NULL,
+					    LIB(chan_in_ms(5 - 10)))));
 }
 
 TEST_HARNESS_MAIN

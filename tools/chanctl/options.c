@@ -147,7 +147,7 @@ static void take_time(const char *verb, const struct option_of *of,
 		usage_error(verb, "--%s takes at least %gms, not \"%s\"",
 			    of->name, of->least / 1e6, text);
 	if (of->deadline)
-		*of->deadline = chan_in_ns((uint64_t)ns);
+		*of->deadline = chan_in_ns((int64_t)ns);
 	else
 		*of->ns = (uint64_t)ns;
 }
