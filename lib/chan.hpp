@@ -64,22 +64,27 @@ inline int check(int ret, const ::chan_op *op = nullptr)
 	return ret;
 }
 
-/* Until when to wait: none, a point in time, or a length of time from now. */
+/*
+ * Until when to wait: none, a point in time, or a length of time from now. With one that
+ * is over, or a negative length, nothing waits.
+ */
 class deadline
 {
       public:
 	constexpr deadline() noexcept = default;
 
 	deadline(std::chrono::steady_clock::time_point at) noexcept
-	    : ns_(static_cast<std::uint64_t>(
-		      std::chrono::nanoseconds(at.time_since_epoch()).count()))
+	    : ns_(CHAN_AT_ONCE)
 	{
+		const std::chrono::nanoseconds since = at.time_since_epoch();
+
+		if (since.count() > 0)
+			ns_ = static_cast<std::uint64_t>(since.count());
 	}
 
 	template <class Rep, class Period>
 	deadline(std::chrono::duration<Rep, Period> length) noexcept
-	    : ns_(::chan_in_ns(static_cast<std::uint64_t>(
-		      std::chrono::nanoseconds(length).count())))
+	    : ns_(::chan_in_ns(std::chrono::nanoseconds(length).count()))
 	{
 	}
 

@@ -53,6 +53,16 @@ int step_a_message_goes_through_a_pair(void)
 		       ends.receiver.recv(buf, 16,
 					  std::chrono::steady_clock::now());
 	       }) == ETIMEDOUT);
+	/* What has passed waits for nothing, whether by now or before the clock began. */
+	EXPECT(errno_of([&] { ends.receiver.recv(buf, 16, -5ms); }) ==
+	       ETIMEDOUT);
+	EXPECT(errno_of([&] { ends.receiver.recv(buf, 16, 0ms); }) ==
+	       ETIMEDOUT);
+	for (auto at : { std::chrono::steady_clock::time_point(),
+			 std::chrono::steady_clock::time_point(-5ms),
+			 std::chrono::steady_clock::time_point::min() })
+		EXPECT(errno_of([&] { ends.receiver.recv(buf, 16, at); }) ==
+		       ETIMEDOUT);
 	ends.sender = chan::endpoint();
 	EXPECT(errno_of([&] { ends.receiver.recv(buf, 16); }) == ESHUTDOWN);
 	return 0;
