@@ -95,6 +95,18 @@ def the_end_of_an_endpoint_closes_it():
 
 
 @tests.append
+def a_timeout_may_be_negative_or_infinite():
+    receiver, sender = chan.pair()
+    for timeout in 0, -1, -1e30, float("-inf"):
+        check_error(errno.ETIMEDOUT, receiver.recv, timeout)
+    for timeout in None, 1e10, 1e30, float("inf"):
+        waiting = Thread(receiver.recv, timeout)
+        becomes(lambda: receiver.stat()["parked_receivers"])
+        sender.send(b"x", timeout)
+        check(b"x", waiting.end().data)
+
+
+@tests.append
 def a_call_gets_its_reply():
     receiver, sender = chan.pair()
     caller = Thread(sender.call, b"question", timeout=BUDGET, reply_len=100)

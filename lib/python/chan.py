@@ -18,7 +18,8 @@ waits other threads run; a signal's handler runs at once, and if it raises, as t
 of Ctrl-C does, the call is over: what was not received is withdrawn, what was
 received is abandoned. Nothing is sent twice.
 
-A timeout is in seconds; None waits as long as it takes, 0 tries and does not wait.
+A timeout is in seconds; None waits as long as it takes, 0 and less tries and does not
+wait.
 """
 import ctypes
 import errno
@@ -40,6 +41,7 @@ _OP_SEND, _OP_RECV = 1, 2
 _MSG_DEFAULT = 64 << 10
 _ANSWER_DEFAULT = 4 << 10
 _ANY_ENGINE, _AT_ONCE = 0, 1
+_LONGEST = 2**63 - 1  # nanoseconds, as good as None
 
 _lib = ctypes.CDLL("libchan.so.0")
 
@@ -130,7 +132,7 @@ _answers_close = _declare("chan_answers_close", _answers_p, result=None)
 _answers_reply = _declare("chan_answers_reply", _answers_p, _question_p,
                           ctypes.c_char_p, _size)
 _answers_reject = _declare("chan_answers_reject", _answers_p, _question_p, ctypes.c_int)
-_in_ns = _declare("chan_in_ns", _u64, result=_u64)
+_in_ns = _declare("chan_in_ns", ctypes.c_int64, result=_u64)
 _version = _declare("chan_version", result=ctypes.c_char_p)
 
 
@@ -150,7 +152,9 @@ def _check(ret):
 
 
 def _deadline(timeout):
-    return 0 if timeout is None else _in_ns(max(0, int(timeout * 1e9)))
+    if timeout is None:
+        return 0
+    return _in_ns(int(min(max(timeout, 0) * 1e9, _LONGEST)))
 
 
 def _name(name):
