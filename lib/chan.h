@@ -1101,7 +1101,10 @@ int chan_recv_question(int fd, void *buf, size_t len,
  * @question: with a msg that has run, by a ring or otherwise, as chan_op_recv() has
  *	written it down
  *
- * The question has the first bytes of the buffer, its envelope is behind them.
+ * The question has the first bytes of the buffer, its envelope is behind them. The fd of
+ * the msg says by which endpoint it will be answered: after chan_prep_recv(), which leaves
+ * -1 there, set it again first, or chan_answers_reply() and chan_answers_reject() are
+ * -EBADF.
  *
  * Return: the length of the question; it is the len and the result of the msg, too. A
  * message that is none stays as it is.

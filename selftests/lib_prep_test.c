@@ -229,6 +229,30 @@ TEST_F(prep, a_server_replies_and_rejects)
 	EXPECT_EQ(ERANGE, self->waiting.msg.error);
 }
 
+/* What was received so does not know its endpoint any more. */
+TEST_F(prep, a_question_is_answered)
+{
+	struct chan_question question;
+	struct chan_answers *answers;
+
+	ASSERT_EQ(0, LIB(chan_answers_open(&answers, 1)));
+	ASSERT_EQ(0, waiting_start(&self->waiting, self->out, call));
+	memset(&question, 0xcc, sizeof(question));
+	chan_prep_recv(entry_of(self), &question.msg, self->in, self->buf, 64,
+		       SOON);
+	ASSERT_EQ(8, submit(self, &question.msg));
+	EXPECT_EQ(8, LIB(chan_unwrap(&question)));
+	EXPECT_EQ(-EBADF,
+		  LIB(chan_answers_reply(answers, &question, "answer", 6)));
+	EXPECT_EQ(-EBADF, LIB(chan_answers_reject(answers, &question, EDOM)));
+	EXPECT_EQ(1, stat_of(self->in).unsettled);
+	question.msg.fd = self->in;
+	EXPECT_EQ(0, LIB(chan_answers_reply(answers, &question, "answer", 6)));
+	EXPECT_EQ(6, waiting_ends(&self->waiting));
+	EXPECT_EQ(0, memcmp("answer", self->waiting.buf, 6));
+	chan_answers_close(answers);
+}
+
 TEST_F(prep, a_peek_leaves_the_message)
 {
 	ASSERT_EQ(0, LIB(chan_send(self->out, "hello", 5, 0)));
