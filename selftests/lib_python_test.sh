@@ -95,6 +95,31 @@ def the_end_of_an_endpoint_closes_it():
 
 
 @tests.append
+def an_error_is_what_python_makes_of_its_number():
+    receiver, sender = chan.pair()
+    for kind, call, *args in ((TimeoutError, receiver.recv, 0),
+                              (FileNotFoundError, chan.open, NAME),
+                              (PermissionError, sender.shutdown)):
+        try:
+            call(*args)
+        except kind as e:
+            check((True, "Error", os.strerror(e.errno)),
+                  (isinstance(e, chan.Error), type(e).__name__, e.strerror))
+        else:
+            raise Failure(f"no {kind.__name__}")
+    receiver.close()
+    try:
+        sender.call(b"x")
+    except BrokenPipeError as e:
+        make, values = e.__reduce__()  # as pickle does
+        again = make(*values)
+        check((type(e), errno.EPIPE, "withdrawn", 0, str(e)),
+              (type(again), again.errno, again.state, again.reason, str(again)))
+    e = chan.Error(errno.EREMOTEIO, "settled", errno.EDOM)
+    check((chan.Error, "settled", errno.EDOM), (type(e), e.state, e.reason))
+
+
+@tests.append
 def a_timeout_may_be_negative_or_infinite():
     receiver, sender = chan.pair()
     for timeout in 0, -1, -1e30, float("-inf"):

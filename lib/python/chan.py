@@ -13,7 +13,8 @@
 
 One file over libchan.so.0, without a compiler. An endpoint is an object with
 fileno(), so select, poll and asyncio take it. What fails raises chan.Error, an
-OSError with the state of the message and, of a rejection, the reason. While a call
+OSError with the state of the message and, of a rejection, the reason; by its errno it
+is a TimeoutError, FileNotFoundError, BrokenPipeError and so on as well. While a call
 waits other threads run; a signal's handler runs at once, and if it raises, as that
 of Ctrl-C does, the call is over: what was not received is withdrawn, what was
 received is abandoned. Nothing is sent twice.
@@ -137,12 +138,33 @@ _version = _declare("chan_version", result=ctypes.c_char_p)
 
 
 class Error(OSError):
-    """With the state of the message, if one was sent, and why it was rejected."""
+    """With the state of the message, if one was sent, and why it was rejected.
 
-    def __init__(self, number, state=None, reason=0):
-        super().__init__(number, os.strerror(number))
-        self.state = state
-        self.reason = reason
+    As OSError does by itself, it becomes the kind of error that its number has.
+    """
+
+    def __new__(cls, number, state=None, reason=0):
+        if cls is Error:
+            cls = _error_like(type(OSError(number, "")))
+        error = super().__new__(cls, number, os.strerror(number))
+        error.state = state
+        error.reason = reason
+        return error
+
+    def __init__(self, *_, **__):
+        pass  # all is said
+
+    def __reduce__(self):
+        return Error, (self.errno, self.state, self.reason)
+
+
+_errors = {OSError: Error}
+
+
+def _error_like(kind):
+    if kind not in _errors:
+        _errors.setdefault(kind, type("Error", (Error, kind), {"__module__": __name__}))
+    return _errors[kind]
 
 
 def _check(ret):
