@@ -120,6 +120,30 @@ def an_error_is_what_python_makes_of_its_number():
 
 
 @tests.append
+def a_star_takes_all_but_open():
+    names = {}
+    exec("from chan import *", names)
+    check((True, True, True), tuple(
+        names.get(name) == getattr(chan, name) for name in ("SEND", "RECV", "WORKQUEUE")))
+    check(False, "open" in names)
+    public = {name for name, what in vars(chan).items()
+              if name[0] != "_" and not isinstance(what, type(os))}
+    check(public - {"open"}, set(chan.__all__))
+
+
+@tests.append
+def everything_public_is_explained():
+    for name in chan.__all__ + ["open"]:
+        what = getattr(chan, name)
+        if isinstance(what, type):
+            for name in (n for n in dir(what) if n[0] != "_"):
+                if callable(getattr(what, name)) and not hasattr(OSError, name):
+                    check(True, bool(getattr(what, name).__doc__), f"{what.__name__}.{name}")
+        if callable(what):
+            check(True, bool(what.__doc__), name)
+
+
+@tests.append
 def a_timeout_may_be_negative_or_infinite():
     receiver, sender = chan.pair()
     for timeout in 0, -1, -1e30, float("-inf"):

@@ -27,8 +27,11 @@ import errno
 import os
 import weakref
 
-__all__ = ["Answers", "Channel", "Error", "Message", "Question", "ask", "create",
-           "open", "pair", "query", "remove", "select", "task", "tell", "version"]
+# All but open(), which is somebody else's where there is a star.
+__all__ = ["ACK", "ADMIN", "Answers", "Channel", "EPHEMERAL", "Error", "FAIL", "FIXED",
+           "HANGUP", "Message", "NONE", "QUEUED", "Question", "RECEIVED", "RECV",
+           "REDELIVER", "REPLY", "SEND", "SETTLED", "STATES", "WORKQUEUE", "ask",
+           "create", "pair", "query", "remove", "select", "task", "tell", "version"]
 
 SEND, RECV, ADMIN = 1, 2, 4                         # rights
 HANGUP, EPHEMERAL, WORKQUEUE, FIXED = 1, 2, 4, 8    # flags of create()
@@ -272,9 +275,11 @@ class Message:
             setattr(self, name, getattr(op, name))
 
     def ack(self):
+        """Says that the work is done."""
         _check(_ack(self.channel.fileno(), self.token))
 
     def reply(self, data=b""):
+        """Answers a call. EMSGSIZE if its caller has less room: it is still owed."""
         data = bytes(data)
         _check(_reply(self.channel.fileno(), self.token, data, len(data)))
 
@@ -288,9 +293,11 @@ class Message:
         return ret not in (-errno.ECANCELED, -errno.EMSGSIZE) and not _check(ret)
 
     def reject(self, number):
+        """Refuses it: its sender gets EREMOTEIO, and this errno as the reason."""
         _check(_reject(self.channel.fileno(), self.token, number))
 
     def give_back(self):
+        """Puts it back to the head of the channel, for whoever receives next."""
         _check(_return(self.channel.fileno(), self.token))
 
 
@@ -305,6 +312,7 @@ class Question(Message):
         super().__init__(channel, self.record.msg, data[:length])
 
     def reply(self, data=b""):
+        """Answers it. EMSGSIZE if its asker has less room: it is still owed."""
         data = bytes(data)
         _check(_answers_reply(self.answers.made(), self.record, data, len(data)))
 
@@ -332,6 +340,7 @@ class Question(Message):
             return False
 
     def reject(self, number):
+        """Refuses it: its asker gets EREMOTEIO, and this errno as the reason."""
         _check(_answers_reject(self.answers.made(), self.record, number))
 
 
@@ -346,11 +355,13 @@ class Answers(_Closing):
         _check(_answers_open(self._made, capacity))
 
     def made(self):
+        """What the library has made of it."""
         if not self._made:
             raise ValueError("the answers are closed")
         return self._made
 
     def close(self):
+        """Ends the answering. What was received and not answered is still owed."""
         made, self._made = self._made, _answers_p()
         if made:
             _answers_close(made)
@@ -366,6 +377,7 @@ class Answers(_Closing):
                 _check(_reject(channel.fileno(), op.id, errno.EBADMSG))
 
     async def arecv(self, channel):
+        """As recv(), for asyncio."""
         return await channel._when("add_reader", "remove_reader",
                                    lambda: self.recv(channel, 0))
 
@@ -377,19 +389,23 @@ class Channel(_Closing):
         self._fd = fd
 
     def fileno(self):
+        """The descriptor, which stays the channel's."""
         if self._fd < 0:
             raise ValueError("the channel is closed")
         return self._fd
 
     def detach(self):
+        """The descriptor, for somebody else to close."""
         fd, self._fd = self._fd, -1
         return fd
 
     def close(self):
+        """Closes the descriptor. Whatever it has received and owes goes back."""
         if self._fd >= 0:
             os.close(self.detach())
 
     def derive(self, rights, badge=0):
+        """A narrower endpoint on the same channel, for a worker or to be handed on."""
         return Channel(_check(_derive(self.fileno(), rights, badge)))
 
     def _send(self, data, timeout):
@@ -401,12 +417,14 @@ class Channel(_Closing):
         return op
 
     def send(self, data, timeout=None, until=QUEUED, prio=0, tag=0):
+        """Sends a message, until it is QUEUED, RECEIVED or SETTLED."""
         op = self._send(data, timeout)
         op.until, op.prio, op.tag = until, prio, tag
         op.duty = ACK if until == SETTLED else NONE
         _finish(op)
 
     def send_work(self, data, timeout=None, prio=0, tag=0):
+        """Leaves work behind, until it is queued; if its receiver dies the next has it."""
         op = self._send(data, timeout)
         op.prio, op.tag, op.duty, op.on_death = prio, tag, ACK, REDELIVER
         _finish(op)
@@ -419,6 +437,7 @@ class Channel(_Closing):
         return op
 
     def call(self, data, timeout=None, reply_len=_MSG_DEFAULT, on_death=FAIL):
+        """Sends a message and returns the reply, of up to so many bytes."""
         op = self._call(data, timeout, reply_len, on_death)
         return ctypes.string_at(op.room, _finish(op))
 
@@ -441,17 +460,21 @@ class Channel(_Closing):
                 return op, ctypes.string_at(room, n)
 
     def recv(self, timeout=None):
+        """The next Message, of any length."""
         return Message(self, *self._take(0, _deadline(timeout), _MSG_DEFAULT))
 
     def peek(self, timeout=None):
+        """A copy of the next Message, which stays where it is."""
         return Message(self, *self._take(_PEEK, _deadline(timeout), _MSG_DEFAULT))
 
     def stat(self):
+        """What the channel is and holds, by the names of struct chan_stat."""
         stat = _Stat()
         _check(_stat(self.fileno(), stat))
         return {name: getattr(stat, name) for name, _ in stat._fields_}
 
     def shutdown(self):
+        """Ends the sending for good; what is queued can still be received."""
         _check(_shutdown(self.fileno()))
 
     async def _when(self, add, remove, attempt):
@@ -472,9 +495,11 @@ class Channel(_Closing):
                 getattr(loop, remove)(self.fileno())
 
     async def arecv(self):
+        """As recv(), for asyncio."""
         return await self._when("add_reader", "remove_reader", lambda: self.recv(0))
 
     async def asend(self, data, prio=0, tag=0):
+        """As send() until QUEUED, for asyncio."""
         await self._when("add_writer", "remove_writer",
                          lambda: self.send(data, 0, prio=prio, tag=tag))
 
@@ -502,7 +527,7 @@ class Channel(_Closing):
 
 
 def create(name=None, cap=64, flags=0, **attributes):
-    """The attributes are those of struct chan_create."""
+    """A new channel. The attributes are those of struct chan_create."""
     text = _name(name)
     record = _Create(cap=cap, flags=flags, **attributes)
     record.name = ctypes.cast(text, ctypes.c_void_p).value or 0
@@ -516,10 +541,12 @@ def pair(cap=64, flags=0):
 
 
 def open(name, rights=SEND):
+    """An endpoint of the channel that has this name."""
     return Channel(_check(_open(_name(name), rights)))
 
 
 def remove(name):
+    """Takes the name of a channel away; open endpoints go on."""
     _check(_remove(_name(name)))
 
 
@@ -565,18 +592,22 @@ def _to_task(name, send):
 
 
 def tell(name, data, timeout=None):
+    """Sends a message to a task, until it is received."""
     _to_task(name, lambda channel: channel.send(data, timeout, until=RECEIVED))
 
 
 def ask(name, data, timeout=None, reply_len=_MSG_DEFAULT):
+    """Sends a message to a task and returns the reply."""
     return _to_task(name, lambda channel: channel.call(data, timeout, reply_len))
 
 
 def query():
+    """What the module is and allows, by the names of struct chan_query."""
     record = _Query()
     _check(_query(-1, record))
     return {name: getattr(record, name) for name, _ in record._fields_}
 
 
 def version():
+    """That of the library, such as "0.1.0"."""
     return _version().decode()
