@@ -213,10 +213,15 @@ def send_with_priority_and_tag():
 @test("--cap", "1")
 def send_without_room():
     good("send", NAME, "first")
-    fails(3, "without waiting", "send", "--nowait", NAME, "x")
+    fails(3, f'there is no room in "{NAME}"', "send", "--nowait", NAME, "x")
     fails(124, "the time was over", "send", "--deadline", "10ms", NAME, "x")
     check(1, queued())
     check(b"first\n", good("recv", NAME))
+
+
+@test("--cap", "0")
+def send_without_a_receiver():
+    fails(3, "nobody waits to receive", "send", "--nowait", NAME, "x")
 
 
 @test("--msg-max", "8")

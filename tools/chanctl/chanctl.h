@@ -55,9 +55,15 @@ void need_memory(bool there);
 /* Says what is wrong with the command line, and exits with EXIT_USAGE. */
 _Noreturn void usage_error(const char *verb, const char *fmt, ...) PRINTS(2, 3);
 
+/* In place of an errno, where a verb has another sentence for it than the rest. */
+enum {
+	NO_ROOM = 4096, /* more than any errno: EAGAIN to a sender */
+};
+
 /*
  * Says why something could not be done with the channel @name, and what to do;
- * @error is what a function of the library has returned. The exit code.
+ * @error is what a function of the library has returned, or of those above. The
+ * exit code.
  */
 int explain(const char *name, int error);
 

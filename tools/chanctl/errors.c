@@ -65,6 +65,9 @@ static const struct {
 	{ EAGAIN, EXIT_NOTHING,
 	  "there is nothing to be had from \"@\" without waiting; try without --nowait, or look at it with \"chanctl show @\""
 	},
+	{ NO_ROOM, EXIT_NOTHING,
+	  "there is no room in \"@\" without waiting, or nobody waits to receive if its cap is 0; try without --nowait, or look at it with \"chanctl show @\""
+	},
 	{ ETIMEDOUT, EXIT_DEADLINE,
 	  "the time was over before it was done on \"@\"; give it more with --deadline, or look at who waits with \"chanctl show @\""
 	},

@@ -96,7 +96,7 @@ static int explain_outcome(const char *name, const struct chan_op *op,
 			   int error)
 {
 	if (error != -EREMOTEIO)
-		return explain(name, error);
+		return explain(name, error == -EAGAIN ? NO_ROOM : error);
 	complain(
 		"whoever received the message from \"%s\" has refused it: %s; look at what it has to say of that",
 		name, strerror(op->error));
