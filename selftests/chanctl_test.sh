@@ -73,9 +73,14 @@ def create_refuses_what_is_no_number():
 
 
 @nothing
-def create_says_that_values_do_not_go_together():
-    fails(1, "values that do not go together", "create", "--bytes-max", "1", NAME)
-    fails(1, "values that do not go together", "create", "--cap", "0", "-w", NAME)
+def create_names_the_rule_that_values_break():
+    fails(2, "--bytes-max has to be at least 65792, for one message of --msg-max counts "
+          "65536 bytes and 256", "create", "--bytes-max", "65791", NAME)
+    fails(2, "--bytes-max has to be at least 4352", "create", "-m", "4K", "-b", "1K", NAME)
+    fails(2, "--workqueue keeps work in the channel, so --cap cannot be 0",
+          "create", NAME, "--cap", "0", "-w")
+    good("create", "-m", "4K", "-b", "4352", NAME)
+    check("4352", attribute("bytes_max"))
 
 
 @nothing
@@ -222,6 +227,9 @@ def send_without_room():
 @test("--cap", "0")
 def send_without_a_receiver():
     fails(3, "nobody waits to receive", "send", "--nowait", NAME, "x")
+    fails(3, "nobody waits to receive", "send", "-n", "-u", "received", NAME, "x")
+    fails(2, f'--work is kept in the channel, and "{NAME}" has a cap of 0',
+          "send", "--work", NAME, "x")
 
 
 @test("--msg-max", "8")
@@ -283,6 +291,8 @@ def send_refuses_what_is_no_style():
     fails(2, "--work goes on when the message is queued", "send", "-w", "-u", "settled", NAME, "x")
     fails(2, "--redeliver is for --until settled", "send", "-R", NAME, "x")
     fails(2, "--nowait cannot wait", "send", "-n", "-u", "settled", NAME, "x")
+    fails(2, "--nowait with --until received is for a channel whose cap is 0",
+          "send", "-n", "-u", "received", NAME, "x")
     fails(2, "send takes a name", "send")
     fails(2, "--deadline takes a length of time", "send", "-t", "soon", NAME, "x")
     fails(1, "there is no channel", "send", "t-none", "x")

@@ -32,6 +32,23 @@ static const struct option_of create_options[] = {
 
 /* clang-format on */
 
+/* What of the module's rules concerns more than one option. */
+static void check_rules(const char *verb)
+{
+	uint64_t msg_max = wish.msg_max ? wish.msg_max : CHAN_MSG_DEFAULT;
+
+	if (wish.workqueue && !wish.cap)
+		usage_error(
+			verb,
+			"--workqueue keeps work in the channel, so --cap cannot be 0");
+	if (wish.bytes_max && wish.bytes_max < msg_max + CHAN_MSG_OVERHEAD)
+		usage_error(
+			verb,
+			"--bytes-max has to be at least %llu, for one message of --msg-max counts %llu bytes and %d",
+			(unsigned long long)msg_max + CHAN_MSG_OVERHEAD,
+			(unsigned long long)msg_max, CHAN_MSG_OVERHEAD);
+}
+
 /* Without an end of its own: so a channel that hangs up does not do so at once. */
 static struct chan_create wanted(const char *name)
 {
@@ -59,6 +76,7 @@ int verb_create(int argc, char **argv)
 	if (take_options(create_options, argc, argv, &names) != 1)
 		usage_error(argv[0], "create takes one name");
 	need_name(argv[0], names[0]);
+	check_rules(argv[0]);
 	create = wanted(names[0]);
 	if (wish.mode)
 		umask(0);

@@ -42,7 +42,7 @@ static const struct {
 	  "the channel \"@\" belongs to somebody else; ask its owner (\"chanctl show @\" tells who), or do it as root"
 	},
 	{ EINVAL, EXIT_FAILURE,
-	  "the module refuses that for \"@\", values that do not go together; see what fits with \"chanctl show @\" and \"chanctl help\""
+	  "the module refuses that for \"@\", values that do not go together; see what each verb takes with \"chanctl help\""
 	},
 	{ EDQUOT, EXIT_FAILURE,
 	  "you have as many channels, or bytes in them, as a user may; remove one, or have /sys/module/chan/parameters/user_channels or user_bytes raised"

@@ -103,6 +103,21 @@ static int explain_outcome(const char *name, const struct chan_op *op,
 	return EXIT_FAILURE;
 }
 
+/* Styles that depend on the channel, which only the module knows. */
+static void check_style_for(const char *name)
+{
+	if (wish.nowait && how_far("send") == CHAN_UNTIL_RECEIVED)
+		usage_error(
+			"send",
+			"--nowait with --until received is for a channel whose cap is 0, and that of \"%s\" is not",
+			name);
+	if (wish.work)
+		usage_error(
+			"send",
+			"--work is kept in the channel, and \"%s\" has a cap of 0",
+			name);
+}
+
 static int send_one(int fd, const char *name, const struct bytes *message)
 {
 	struct chan_op op;
@@ -115,6 +130,8 @@ static int send_one(int fd, const char *name, const struct bytes *message)
 	op.flags = wish.nowait ? CHAN_NOWAIT : 0;
 	note_wishes(&op);
 	ret = chan_run(&op);
+	if (ret == -EINVAL)
+		check_style_for(name);
 	return ret < 0 ? explain_outcome(name, &op, ret) : EXIT_SUCCESS;
 }
 
