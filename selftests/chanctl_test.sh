@@ -504,7 +504,8 @@ def call_tells_what_came_of_it():
 @plain
 def call_has_room_for_the_reply():
     server = start("serve", "--count", "2", NAME, "printf 12345678")
-    fails(1, "has refused it: Message too long", "call", "--room", "7", NAME, "x")
+    fails(1, f'the reply from "{NAME}" is longer than the 7 bytes of --room; call again',
+          "call", "--room", "7", NAME, "x")
     check(b"12345678\n", good("call", "--room", "8", NAME, "x"))
     ends(server, 0)
 
@@ -512,7 +513,7 @@ def call_has_room_for_the_reply():
 @plain
 def serve_ends_a_command_that_says_too_much():
     server = start("serve", "--count", "1", NAME, "exec yes")
-    fails(1, "has refused it: Message too long", "call", NAME, "x")
+    fails(1, "is longer than the 65536 bytes of --room", "call", NAME, "x")
     ends(server, 0)
 
 

@@ -187,6 +187,17 @@ int verb_send(int argc, char **argv)
 	return send_one(fd, operands[0], &message);
 }
 
+/* A receiver refuses a call so that has no room for its reply, as serve does. */
+static int explain_call(const char *name, const struct chan_op *op, int error)
+{
+	if (error != -EREMOTEIO || op->error != EMSGSIZE)
+		return explain_outcome(name, op, error);
+	complain(
+		"the reply from \"%s\" is longer than the %llu bytes of --room; call again with more of it",
+		name, (unsigned long long)wish.room);
+	return EXIT_FAILURE;
+}
+
 static int call(int fd, const char *name, const struct bytes *message)
 {
 	struct bytes reply = bytes_room(wish.room);
@@ -198,7 +209,7 @@ static int call(int fd, const char *name, const struct bytes *message)
 	note_wishes(&op);
 	ret = chan_run(&op);
 	if (ret < 0)
-		return explain_outcome(name, &op, ret);
+		return explain_call(name, &op, ret);
 	reply.len = ret;
 	message_print(&reply, NULL, wish.as);
 	return EXIT_SUCCESS;
