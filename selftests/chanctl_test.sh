@@ -100,7 +100,8 @@ def rm_removes_names():
 
 @plain
 def rm_goes_on_after_a_name_that_is_not_there():
-    fails(1, 'there is no channel "t-none"', "rm", "t-none", NAME)
+    fails(1, 'there is no channel "t-none"; see which there are with "chanctl list".\n',
+          "rm", "t-none", NAME)
     check(False, os.path.exists(f"/dev/chan/{NAME}"))
     fails(2, "rm takes names", "rm")
 

@@ -128,7 +128,8 @@ def top_is_for_everyone_and_ends_with_its_reader():
 
 @plain
 def top_says_what_is_wrong():
-    fails(1, 'there is no channel "t-none"', "top", NAME, "t-none")
+    fails(1, 'there is no channel "t-none"; see which there are with "chanctl list".\n',
+          "top", NAME, "t-none")
     fails(2, "is no name of a channel", "top", "a/b")
     fails(2, "--interval takes at least 10ms", "top", "--interval", "9ms")
     fails(2, "--interval takes a length of time", "top", "--interval", "soon")
@@ -341,7 +342,8 @@ def watch_prints_plain_lines_on_a_terminal_too():
 
 @plain
 def watch_says_what_is_wrong():
-    fails(1, 'there is no channel "t-none"', "watch", NAME, "t-none")
+    fails(1, 'there is no channel "t-none"; see which there are with "chanctl list".\n',
+          "watch", NAME, "t-none")
     fails(2, "is no name of a channel", "watch", "a/b")
     fails(2, "--interval takes at least 10ms", "watch", "--interval", "0")
     fails(2, 'watch has no option "--exec"', "watch", "--exec", "true")

@@ -78,7 +78,7 @@ int census_need(const char *verb, char **names, size_t nr)
 		need_name(verb, names[i]);
 	for (size_t i = 0; i < nr; i++)
 		if (!sysfs_read(names[i], "cap", cap))
-			return explain(names[i], ENOENT);
+			return explain(names[i], NOT_THERE);
 	return sysfs_is_there() ? 0 : explain("", ENODEV);
 }
 

@@ -2,6 +2,7 @@
 /*
  * chanctl create NAME, chanctl rm NAME...: the beginning and the end of a name.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -101,7 +102,8 @@ int verb_rm(int argc, char **argv)
 	for (int i = 0; i < nr; i++) {
 		ret = chan_remove(names[i]);
 		if (ret)
-			code = explain(names[i], ret);
+			code = explain(names[i],
+				       ret == -ENOENT ? NOT_THERE : ret);
 	}
 	return code;
 }

@@ -12,7 +12,7 @@
 
 #include "chanctl.h"
 
-/* In place of an errno: what ENOENT means without a control node. */
+/* In place of an errno: what no channel means without a control node. */
 #define NOT_LOADED ENODEV
 
 /* clang-format off */
@@ -28,6 +28,9 @@ static const struct {
 	},
 	{ ENOENT, EXIT_FAILURE,
 	  "there is no channel \"@\"; see which there are with \"chanctl list\", or make it with \"chanctl create @\""
+	},
+	{ NOT_THERE, EXIT_FAILURE,
+	  "there is no channel \"@\"; see which there are with \"chanctl list\""
 	},
 	{ ENXIO, EXIT_FAILURE,
 	  "the channel \"@\" was just removed; make it again with \"chanctl create @\""
@@ -133,7 +136,8 @@ static void say_of(const char *name, const char *sentence)
 int explain(const char *name, int error)
 {
 	error = error < 0 ? -error : error;
-	if (error == ENOENT && access(CHAN_CONTROL_PATH, F_OK))
+	if ((error == ENOENT || error == NOT_THERE) &&
+	    access(CHAN_CONTROL_PATH, F_OK))
 		error = NOT_LOADED;
 	for (size_t i = 0; i < NR(rows); i++) {
 		if (rows[i].error != error)
