@@ -142,7 +142,7 @@ static bool look_at_all(void)
 {
 	static const struct column columns[] = {
 		{ "what", KIND_STRING },
-		{ "well", KIND_BOOLEAN },
+		{ "well", KIND_LITERAL },
 		{ "found", KIND_STRING },
 		{ "mend", KIND_STRING },
 	};

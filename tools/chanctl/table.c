@@ -10,13 +10,14 @@
 #include "chanctl.h"
 #include "table.h"
 
+/* The library prints numbers as they stand, and what is none is null for all. */
 static void add_column(struct libscols_table *table,
 		       const struct column *column)
 {
 	static const int types[] = {
 		[KIND_STRING] = SCOLS_JSON_STRING,
 		[KIND_NUMBER] = SCOLS_JSON_NUMBER,
-		[KIND_BOOLEAN] = SCOLS_JSON_BOOLEAN,
+		[KIND_LITERAL] = SCOLS_JSON_NUMBER,
 	};
 	int flags = column->kind == KIND_NUMBER ? SCOLS_FL_RIGHT : 0;
 	struct libscols_column *new =
@@ -54,7 +55,7 @@ void table_name_bits(char *value, uint64_t bits, const char *const *names,
 const char *table_truth(bool truth, bool json)
 {
 	if (json)
-		return truth ? "1" : "0";
+		return truth ? "true" : "false";
 	return truth ? "yes" : "no";
 }
 

@@ -13,7 +13,7 @@
 enum kind {
 	KIND_STRING,
 	KIND_NUMBER,
-	KIND_BOOLEAN,
+	KIND_LITERAL, /* what JSON shows as it stands */
 };
 
 struct column {
@@ -31,7 +31,7 @@ struct libscols_table *table_new(const char *name, const struct column *columns,
 void table_name_bits(char *value, uint64_t bits, const char *const *names,
 		     size_t nr, const char *between);
 
-/* The value of a KIND_BOOLEAN, of a table that is printed so. */
+/* The value of a KIND_LITERAL, of a table that is printed so. */
 const char *table_truth(bool truth, bool json);
 
 /* A row with a value for each column, of which NULL is none. */

@@ -68,7 +68,7 @@ static void print_parts(const struct part parts[PARTS], bool json)
 	static const struct column columns[] = {
 		{ "part", KIND_STRING },    { "version", KIND_STRING },
 		{ "abi", KIND_NUMBER },	    { "features", KIND_STRING },
-		{ "behind", KIND_BOOLEAN },
+		{ "behind", KIND_LITERAL },
 	};
 	struct libscols_table *table =
 		table_new("parts", columns, NR(columns), json);
