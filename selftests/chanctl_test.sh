@@ -357,7 +357,7 @@ def recv_as_json_tells_bytes_from_text():
         good("send", NAME, stdin=text)
         message, = json.loads(good("recv", "--json", NAME))["messages"]
         check((text.decode(), None, len(text)),
-              (message["text"] or "", message["hex"], message["len"]))
+              (message["text"], message["hex"], message["len"]))
     for data in b"a\0b", b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xe2\x82":
         good("send", NAME, stdin=data)
         message, = json.loads(good("recv", "--json", NAME))["messages"]
@@ -482,11 +482,13 @@ def output_without_room():
 
 @plain
 def call_prints_what_serve_answers():
-    server = start("serve", "--count", "3", NAME, "tr a-z A-Z")
+    server = start("serve", "--count", "4", NAME, "tr a-z A-Z")
     check(b"HOW ARE YOU\n", good("call", NAME, "how are you"))
     check(b"FINE", good("call", "--raw", NAME, stdin=b"fine"))
     reply, = json.loads(good("call", "--json", NAME, "x"))["replies"]
     check({"text": "X", "hex": None, "len": 1}, reply)
+    reply, = json.loads(good("call", "--json", NAME, ""))["replies"]
+    check({"text": "", "hex": None, "len": 0}, reply)
     ends(server, 0)
 
 
@@ -579,6 +581,13 @@ def peek_changes_nothing():
     message, = json.loads(good("peek", "--json", NAME))["messages"]
     check(("hello", 1, "ack"), (message["text"], message["attempt"], message["duty"]))
     check((1, 0), (queued(), unsettled()))
+
+
+@plain
+def peek_at_an_empty_message():
+    good("send", NAME, "")
+    message, = json.loads(good("peek", "--json", NAME))["messages"]
+    check(("", None, 0), (message["text"], message["hex"], message["len"]))
 
 
 @plain

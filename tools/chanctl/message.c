@@ -145,13 +145,20 @@ static const char *duty_name(unsigned int duty)
 /* The numbers are the columns from "len" on; without @op that is all. */
 static void print_json(const struct bytes *message, const struct chan_op *op)
 {
-	static const struct column columns[] = {
-		{ "text", KIND_STRING },    { "hex", KIND_STRING },
-		{ "len", KIND_NUMBER },	    { "prio", KIND_NUMBER },
-		{ "tag", KIND_NUMBER },	    { "attempt", KIND_NUMBER },
-		{ "uid", KIND_NUMBER },	    { "gid", KIND_NUMBER },
-		{ "pid", KIND_NUMBER },	    { "badge", KIND_NUMBER },
-		{ "sent_at", KIND_NUMBER }, { "duty", KIND_STRING },
+	/* libsmartcols takes a string that is empty for none. */
+	const struct column columns[] = {
+		{ "text", message->len ? KIND_STRING : KIND_LITERAL },
+		{ "hex", KIND_STRING },
+		{ "len", KIND_NUMBER },
+		{ "prio", KIND_NUMBER },
+		{ "tag", KIND_NUMBER },
+		{ "attempt", KIND_NUMBER },
+		{ "uid", KIND_NUMBER },
+		{ "gid", KIND_NUMBER },
+		{ "pid", KIND_NUMBER },
+		{ "badge", KIND_NUMBER },
+		{ "sent_at", KIND_NUMBER },
+		{ "duty", KIND_STRING },
 	};
 	static const struct chan_op nothing;
 	const struct chan_op *of = op ? op : &nothing;
@@ -165,7 +172,7 @@ static void print_json(const struct bytes *message, const struct chan_op *op)
 	char *string = text ? as_string(message) : as_hex(message);
 	struct libscols_table *table;
 
-	values[text ? 0 : 1] = string;
+	values[text ? 0 : 1] = message->len ? string : "\"\"";
 	for (size_t i = 0; i < NR(numbers); i++) {
 		snprintf(decimal[i], DECIMAL, "%llu", numbers[i]);
 		values[2 + i] = decimal[i];
