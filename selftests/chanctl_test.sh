@@ -618,6 +618,8 @@ def doctor_finds_all_well():
     check(["kernel", "headers", "signature", "module", "permission", "io_uring"], list(found))
     check([(True, None)] * 6, [(look["well"], look["mend"]) for look in found.values()])
     check((os.uname().release, "loaded"), (found["kernel"]["found"], found["module"]["found"]))
+    there = os.path.exists(f"/lib/modules/{os.uname().release}/build/Makefile")
+    check("installed" if there else "not installed, not needed", found["headers"]["found"])
     lines = good("doctor").decode().splitlines()
     check((7, True), (len(lines), all(line.split()[1] == "yes" for line in lines[1:])))
     fails(2, "doctor takes no operand", "doctor", "x")

@@ -48,15 +48,18 @@ static bool is_loaded(char found[FOUND])
 static bool has_headers(char found[FOUND])
 {
 	struct utsname name;
+	bool there, loaded = !access(MODULE, F_OK);
 	char path[FOUND];
-	bool there;
 
 	uname(&name);
 	snprintf(path, sizeof(path), "/lib/modules/%.65s/build/Makefile",
 		 name.release);
 	there = !access(path, F_OK);
-	snprintf(found, FOUND, "%s", there ? "installed" : "not installed");
-	return there || !access(MODULE, F_OK);
+	snprintf(found, FOUND, "%s",
+		 there	? "installed" :
+		 loaded ? "not installed, not needed" :
+			  "not installed");
+	return there || loaded;
 }
 
 /* A kernel that is locked down, as with Secure Boot, takes only signed modules. */
