@@ -682,6 +682,27 @@ def version_shows_all_three():
 
 
 @nothing
+def version_claims_nothing_of_a_module_that_does_not_answer():
+    os.rename("/dev/chan/control", "/dev/chan/.control")
+    try:
+        module = json.loads(good("version", "--json"))["parts"][2]
+        lines = good("version").decode().splitlines()
+    finally:
+        os.rename("/dev/chan/.control", "/dev/chan/control")
+    check({"part": "module", "version": None, "abi": None, "features": None,
+           "behind": None}, module)
+    check((["module"], 'The module is not loaded; load it with "insmod chan.ko".'),
+          (lines[3].split(), lines[4]))
+    os.chmod("/dev/chan/control", 0o600)
+    try:
+        lines = run("version", user=65534).stdout.decode().splitlines()
+    finally:
+        os.chmod("/dev/chan/control", 0o666)
+    check((["module"], 'The module cannot be asked: Permission denied; see "chanctl doctor".'),
+          (lines[3].split(), lines[4]))
+
+
+@nothing
 def help_of_every_verb():
     general = good("help").decode()
     verbs = re.findall(r"^  ([a-z]+) +[a-z]", general.split("Values:")[0], re.M)

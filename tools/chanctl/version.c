@@ -2,6 +2,7 @@
 /*
  * chanctl version: program, library and module side by side, and who is behind.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@
 
 enum { PROGRAM, LIBRARY, MODULE, PARTS };
 
-/* What one of them says of itself; empty if it does not. */
+/* What one of them says of itself; empty if it does not, and then it is not behind. */
 struct part {
 	const char *name;
 	char version[TEXT], abi[TEXT], features[TEXT];
@@ -37,20 +38,21 @@ static void name_features(char text[TEXT], uint64_t features)
 	table_name_bits(text, features, names, NR(names), " ");
 }
 
-/* False if there is no module to ask. */
-static bool ask_module(struct part *module)
+/* 0, or a negative errno: what it says stays empty. */
+static int ask_module(struct part *module)
 {
 	struct chan_query query;
+	int ret = chan_query(-1, &query);
 
-	if (chan_query(-1, &query))
-		return false;
+	if (ret)
+		return ret;
 	sysfs_line(MODULE_FILE, module->version, TEXT);
 	snprintf(module->abi, TEXT, "%u", query.abi);
 	name_features(module->features, query.features);
 	module->is_behind =
 		query.abi < CHAN_ABI_VERSION ||
 		(FEATURES_HERE & ~FEATURES_OF_KERNELS & ~query.features);
-	return true;
+	return 0;
 }
 
 /* Also behind is who has a lower version than another. */
@@ -61,6 +63,11 @@ static void compare_versions(struct part parts[PARTS])
 			if (parts[i].version[0] && parts[j].version[0] &&
 			    strverscmp(parts[i].version, parts[j].version) < 0)
 				parts[i].is_behind = true;
+}
+
+static const char *behind(const struct part *part, bool json)
+{
+	return part->version[0] ? table_truth(part->is_behind, json) : NULL;
 }
 
 static void print_parts(const struct part parts[PARTS], bool json)
@@ -74,10 +81,9 @@ static void print_parts(const struct part parts[PARTS], bool json)
 		table_new("parts", columns, NR(columns), json);
 
 	for (const struct part *part = parts; part < parts + PARTS; part++)
-		table_add(table, (const char *[]){
-					 part->name, part->version, part->abi,
-					 part->features,
-					 table_truth(part->is_behind, json) });
+		table_add(table, (const char *[]){ part->name, part->version,
+						   part->abi, part->features,
+						   behind(part, json) });
 	table_print(table);
 }
 
@@ -96,6 +102,15 @@ static void say_who_is_behind(const struct part parts[PARTS])
 			       steps[i]);
 }
 
+static void say_who_is_silent(int error)
+{
+	if (error == -ENOENT)
+		puts("The module is not loaded; load it with \"insmod chan.ko\".");
+	else if (error)
+		printf("The module cannot be asked: %s; see \"chanctl doctor\".\n",
+		       strerror(-error));
+}
+
 void print_versions(bool json)
 {
 	struct part parts[PARTS] = {
@@ -103,19 +118,18 @@ void print_versions(bool json)
 		[LIBRARY] = { .name = "library" },
 		[MODULE] = { .name = "module" },
 	};
-	bool is_loaded;
+	int ret;
 
 	snprintf(parts[PROGRAM].abi, TEXT, "%d", CHAN_ABI_VERSION);
 	name_features(parts[PROGRAM].features, FEATURES_HERE);
 	snprintf(parts[LIBRARY].version, TEXT, "%s", chan_version());
-	is_loaded = ask_module(&parts[MODULE]);
+	ret = ask_module(&parts[MODULE]);
 	compare_versions(parts);
 	print_parts(parts, json);
 	if (json)
 		return;
 	say_who_is_behind(parts);
-	if (!is_loaded)
-		puts("The module is not loaded; load it with \"insmod chan.ko\".");
+	say_who_is_silent(ret);
 }
 
 int verb_version(int argc, char **argv)
