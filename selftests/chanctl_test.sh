@@ -12,6 +12,7 @@ if ! command -v python3 >/dev/null || ! command -v chanctl >/dev/null; then
 	exit 4
 fi
 exec python3 - <<'END'
+import fcntl
 import json
 import os
 import re
@@ -445,26 +446,61 @@ def output_that_nobody_reads_leaves_the_messages():
     check((-signal.SIGPIPE, b""), (p.returncode, p.stderr))
 
 
+def leave(process):
+    """What it says when its reader leaves it."""
+    process.stdout.close()
+    check(-signal.SIGPIPE, process.wait(BUDGET))
+    said = process.stderr.read().decode()
+    process.stderr.close()
+    return said
+
+
+@plain
+def output_whose_reader_leaves_ends_the_wait():
+    for words in ("recv", "--count", "0"), ("recv", "-J", "-t", "1h"), ("peek",):
+        process = start(*words, NAME)
+        until("parked_receivers", 1)
+        check("", leave(process))
+        check(("0", "0"), (attribute("parked_receivers"), attribute("receivers")))
+    receiver = start("recv", "--count", "0", NAME)
+    good("send", NAME, "hello")
+    check(b"hello\n", receiver.stdout.readline())
+    check("", leave(receiver))
+    good("send", NAME, "stays")
+    check(1, queued())
+
+
+@plain
+def output_whose_reader_leaves_does_not_concern_a_command():
+    receiver = start("recv", NAME, "--exec", "cat >&2")
+    receiver.stdout.close()
+    until("parked_receivers", 1)
+    good("send", NAME, "hello")
+    check((0, b"hello"), (receiver.wait(BUDGET), receiver.stderr.read()))
+    receiver.stderr.close()
+
+
+def start_to_write():
+    """Who has received a message that its pipe has no room for, and so waits."""
+    receiver = start("recv", NAME)
+    fcntl.fcntl(receiver.stdout, fcntl.F_SETPIPE_SZ, 4096)
+    good("send", NAME, stdin=b"x" * 60000)
+    until("totals_received", 1)
+    return receiver
+
+
 @work
 def output_whose_reader_leaves_gives_the_message_back():
-    receiver = start("recv", "--count", "0", NAME)
-    until("parked_receivers", 1)
-    receiver.stdout.close()
-    good("send", NAME, "hello")
-    check(-signal.SIGPIPE, receiver.wait(BUDGET))
-    check((b"", 1, 0), (receiver.stderr.read(), queued(), unsettled()))
-    receiver.stderr.close()
+    receiver = start_to_write()
+    check((0, 1), (queued(), unsettled()))
+    check("", leave(receiver))
+    check((1, 0), (queued(), unsettled()))
 
 
 @plain
 def output_whose_reader_leaves_is_said_to_lose_a_message():
-    receiver = start("recv", "--count", "0", NAME)
-    until("parked_receivers", 1)
-    receiver.stdout.close()
-    good("send", NAME, "hello")
-    check(-signal.SIGPIPE, receiver.wait(BUDGET))
-    check_in("is lost", receiver.stderr.read().decode())
-    receiver.stderr.close()
+    check_in("a message of 60000 bytes", leave(start_to_write()))
+    check(0, queued())
 
 
 @work

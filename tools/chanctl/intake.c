@@ -31,6 +31,7 @@ int intake_receive(struct intake *intake, struct chan_op *op,
 	chan_op_recv(op, intake->fd, intake->room.data, intake->room.len);
 	op->flags = intake->flags;
 	op->deadline = intake->deadline;
+	op->tag = intake->tag;
 	ret = chan_run(op);
 	*message = (struct bytes){ intake->room.data, ret < 0 ? 0 : ret };
 	return ret < 0 ? ret : 0;

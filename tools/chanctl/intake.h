@@ -15,13 +15,14 @@
  * @room: for a message
  * @flags: of the receives: CHAN_NOWAIT, CHAN_PEEK
  * @deadline: until when messages are waited for; 0: as long as it takes
+ * @tag: of the receives, for chan_cancel_tag(); 0: none
  */
 struct intake {
 	const char *name;
 	int fd;
 	struct bytes room;
 	unsigned int flags;
-	uint64_t deadline;
+	uint64_t deadline, tag;
 };
 
 /* 0, or the exit code after an error that was said. */

@@ -3,6 +3,7 @@
  * Standard output, from the beginning of the program to its end.
  */
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,30 @@ bool output_is_unread(void)
 	struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
 
 	return poll(&out, 1, 0) > 0 && (out.revents & POLLERR);
+}
+
+static struct {
+	void (*end)(void *of);
+	void *of;
+} watch;
+
+/* poll() tells of errors unasked; what is no pipe has no reader who could leave. */
+static void *watch_reader(void *unused)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO };
+
+	if (poll(&out, 1, -1) > 0 && (out.revents & POLLERR))
+		watch.end(watch.of);
+	return unused;
+}
+
+void output_watch(void (*end)(void *of), void *of)
+{
+	pthread_t thread;
+
+	watch.end = end;
+	watch.of = of;
+	pthread_create(&thread, NULL, watch_reader, NULL);
 }
 
 void output_abandon(void)

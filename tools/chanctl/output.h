@@ -20,6 +20,12 @@ bool output_is_good(void);
 /* Whether nobody reads any more. */
 bool output_is_unread(void);
 
+/*
+ * Has a thread call @end with @of once nobody reads any more, for who waits for
+ * something else than output. Without a thread the next write tells of it.
+ */
+void output_watch(void (*end)(void *of), void *of);
+
 /* Says that a verb ends for that, although it has not tried to write. */
 void output_abandon(void);
 

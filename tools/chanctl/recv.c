@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "chanctl.h"
 #include "command.h"
@@ -60,21 +61,58 @@ static struct intake wanted(const char *verb, int nr, char **operands)
 	};
 }
 
+/* A receive that is about to wait, and does not yet, is not found: so again. */
+static void end_receive(void *of)
+{
+	static const struct timespec soon = { .tv_nsec = 1000000 };
+	const struct intake *intake = of;
+
+	while (!chan_cancel_tag(intake->fd, intake->tag))
+		nanosleep(&soon, NULL);
+}
+
+/*
+ * Who waits to print ends like one who prints, when nobody reads any more: with
+ * ECANCELED. The intake is looked at until the program ends.
+ */
+static void end_with_reader(struct intake *intake)
+{
+	if (wish.command || wish.nowait)
+		return;
+	intake->tag = 1;
+	output_watch(end_receive, intake);
+}
+
+/* What ends receives is an error, but where there was no number to reach. */
+static int end_of(const struct intake *intake, int error, uint64_t done)
+{
+	bool is_end = error == -ESHUTDOWN || (error == -EAGAIN && done);
+
+	if (error == -ECANCELED) {
+		output_abandon();
+		return EXIT_SUCCESS;
+	}
+	return !wish.count && is_end ? EXIT_SUCCESS :
+				       explain(intake->name, error);
+}
+
 int verb_peek(int argc, char **argv)
 {
 	char **operands;
 	int nr = take_options(peek_options, argc, argv, &operands), code, ret;
-	struct intake intake = wanted(argv[0], nr, operands);
+	static struct intake intake;
 	struct bytes message;
 	struct chan_op op;
 
+	intake = wanted(argv[0], nr, operands);
 	code = intake_open(&intake, operands[0]);
 	if (code)
 		return code;
 	intake.flags |= CHAN_PEEK;
+	end_with_reader(&intake);
 	ret = intake_receive(&intake, &op, &message);
 	if (ret)
-		return explain(intake.name, ret);
+		return end_of(&intake, ret, 0);
 	message_print(&message, &op, wish.as);
 	return EXIT_SUCCESS;
 }
@@ -149,15 +187,6 @@ static int give_to_output(const struct intake *intake, const struct chan_op *op,
 	return EXIT_FAILURE;
 }
 
-/* What ends a run of receives is an error, but where there was no number to reach. */
-static int end_of(const struct intake *intake, int error, uint64_t done)
-{
-	bool is_end = error == -ESHUTDOWN || (error == -EAGAIN && done);
-
-	return !wish.count && is_end ? EXIT_SUCCESS :
-				       explain(intake->name, error);
-}
-
 static int receive_all(struct intake *intake)
 {
 	uint64_t done = 0;
@@ -166,10 +195,8 @@ static int receive_all(struct intake *intake)
 	struct chan_op op;
 
 	while (!code && (!wish.count || done < wish.count)) {
-		if (!wish.command && output_is_unread()) {
-			output_abandon();
-			break;
-		}
+		if (!wish.command && output_is_unread())
+			return end_of(intake, -ECANCELED, done);
 		ret = receive(intake, &op, &message);
 		if (ret)
 			return end_of(intake, ret, done);
@@ -184,8 +211,12 @@ int verb_recv(int argc, char **argv)
 {
 	char **operands;
 	int nr = take_options(recv_options, argc, argv, &operands), code;
-	struct intake intake = wanted(argv[0], nr, operands);
+	static struct intake intake;
 
+	intake = wanted(argv[0], nr, operands);
 	code = intake_open(&intake, operands[0]);
-	return code ? code : receive_all(&intake);
+	if (code)
+		return code;
+	end_with_reader(&intake);
+	return receive_all(&intake);
 }
