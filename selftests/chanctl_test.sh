@@ -276,6 +276,13 @@ def send_tells_of_a_receiver_that_died():
     check((0, 0), (queued(), unsettled()))
 
 
+@test("--max-attempts", "1")
+def send_tells_of_a_message_that_came_back_once_too_often():
+    sender = start("send", "--until", "settled", "--redeliver", NAME, "hello")
+    run("recv", "--exec", "false", NAME)
+    check_in("or it came back from the last of max_attempts deliveries", ends(sender, 1))
+
+
 @plain
 def send_has_the_next_receiver_get_it():
     sender = start("send", "--until", "settled", "--redeliver", NAME, "hello")

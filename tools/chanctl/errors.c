@@ -63,7 +63,7 @@ static const struct {
 	  "nothing is left in \"@\" and nothing will come, it is shut down or nobody is left to send; see its senders with \"chanctl show @\""
 	},
 	{ EOWNERDEAD, EXIT_FAILURE,
-	  "the receiver of the message has died with it, and nobody else gets it; send it again, with --redeliver if the next receiver shall have it"
+	  "the receiver of the message has died with it, or it came back from the last of max_attempts deliveries, and nobody else gets it; see to the receivers, then send it again, with --redeliver if the next one shall have it"
 	},
 	{ EAGAIN, EXIT_NOTHING,
 	  "there is nothing to be had from \"@\" without waiting; try without --nowait, or look at it with \"chanctl show @\""
