@@ -407,6 +407,14 @@ def exec_gives_back_when_the_command_fails():
     check(b"hello3", good("recv", NAME, "-x", 'cat; printf $CHAN_ATTEMPT'))
 
 
+@test("--workqueue", "--max-attempts", "2")
+def exec_says_that_a_message_is_dropped():
+    good("send", NAME, "hello")
+    fails(1, "is given back", "recv", NAME, "-x", "false")
+    fails(1, "is dropped, for this was the last of max_attempts", "recv", NAME, "-x", "false")
+    check((0, 0, "1"), (queued(), unsettled(), attribute("totals_dropped")))
+
+
 @work
 def exec_exits_as_a_command_that_cannot_be_run():
     good("send", NAME, "hello")
@@ -571,6 +579,15 @@ def serve_gives_back_what_it_cannot_run():
     check(1, queued())
     good("serve", "--count", "1", NAME, "cat")
     ends(caller, 0, b"hello\n")
+
+
+@test("--max-attempts", "1")
+def serve_says_that_a_call_is_dropped():
+    caller = start("call", NAME, "hello")
+    server = start("serve", NAME, "no-such-command 2>&1")
+    check_in("is dropped, for this was the last of max_attempts; correct the command",
+             ends(server, 127))
+    check_in("max_attempts", ends(caller, 1))
 
 
 @work

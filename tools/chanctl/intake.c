@@ -20,6 +20,7 @@ int intake_open(struct intake *intake, const char *name)
 	if (ret)
 		return explain(name, ret);
 	intake->room = bytes_room(stat.msg_max);
+	intake->max_attempts = stat.max_attempts;
 	return 0;
 }
 
@@ -35,4 +36,13 @@ int intake_receive(struct intake *intake, struct chan_op *op,
 	ret = chan_run(op);
 	*message = (struct bytes){ intake->room.data, ret < 0 ? 0 : ret };
 	return ret < 0 ? ret : 0;
+}
+
+const char *intake_fate(const struct intake *intake, const struct chan_op *op)
+{
+	if (op->duty == CHAN_DUTY_NONE)
+		return "is lost, for it was not sent as work";
+	if (intake->max_attempts && op->attempt >= intake->max_attempts)
+		return "is dropped, for this was the last of max_attempts";
+	return "is given back";
 }

@@ -13,6 +13,7 @@
  * @name: of the channel
  * @fd: the endpoint
  * @room: for a message
+ * @max_attempts: of the channel, how often it delivers a message; 0: no limit
  * @flags: of the receives: CHAN_NOWAIT, CHAN_PEEK
  * @deadline: until when messages are waited for; 0: as long as it takes
  * @tag: of the receives, for chan_cancel_tag(); 0: none
@@ -21,6 +22,7 @@ struct intake {
 	const char *name;
 	int fd;
 	struct bytes room;
+	unsigned int max_attempts;
 	unsigned int flags;
 	uint64_t deadline, tag;
 };
@@ -31,5 +33,8 @@ int intake_open(struct intake *intake, const char *name);
 /* Receives a message; 0, or a negative errno. */
 int intake_receive(struct intake *intake, struct chan_op *op,
 		   struct bytes *message);
+
+/* What becomes of a message whose work was not done, as the end of a sentence. */
+const char *intake_fate(const struct intake *intake, const struct chan_op *op);
 
 #endif /* INTAKE_H */

@@ -153,21 +153,18 @@ static int give_to_command(const struct intake *intake,
 			   const struct chan_op *op,
 			   const struct bytes *message)
 {
-	const char *fate = "is lost, for it was not sent as work";
 	int status = command_run(wish.command, message, op, NULL, 0);
 	int ret = 0;
 
 	if (!status)
 		return acknowledge(intake, op);
-	if (op->duty != CHAN_DUTY_NONE) {
-		fate = "is given back";
+	if (op->duty != CHAN_DUTY_NONE)
 		ret = chan_return(intake->fd, op->id);
-	}
 	if (ret && ret != -ECANCELED)
 		return explain(intake->name, ret);
 	complain(
 		"the command has failed (%d), so the message of %zu bytes from \"%s\" %s; see to it that it exits with 0 when the work is done",
-		status, message->len, intake->name, fate);
+		status, message->len, intake->name, intake_fate(intake, op));
 	return failure_of(status);
 }
 

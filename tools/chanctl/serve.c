@@ -47,8 +47,7 @@ static int give_up(const struct intake *intake, const struct chan_op *op,
 		chan_return(intake->fd, op->id);
 	complain(
 		"\"%s\" cannot be run, so the message from \"%s\" %s; correct the command",
-		command, intake->name,
-		op->duty == CHAN_DUTY_NONE ? "is lost" : "is given back");
+		command, intake->name, intake_fate(intake, op));
 	return status;
 }
 
