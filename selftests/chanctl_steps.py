@@ -115,6 +115,19 @@ class Terminal:
         return self.seen
 
 
+class Misplaced:
+    """A file where the node of a channel belongs, as "echo x >/dev/chan/NAME" makes it."""
+    PATH = f"/dev/chan/{NAME}"
+
+    def __enter__(self):
+        with open(self.PATH, "w") as f:
+            f.write("x")
+        os.chmod(self.PATH, 0o666)
+
+    def __exit__(self, *what):
+        os.remove(self.PATH)
+
+
 tests = []
 
 

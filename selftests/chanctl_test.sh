@@ -308,6 +308,16 @@ def send_refuses_what_is_no_style():
     check(0, queued())
 
 
+@nothing
+def send_and_others_say_that_a_file_is_no_channel():
+    said = (f'"/dev/chan/{NAME}" is a file, not a channel; remove it with '
+            f'"rm /dev/chan/{NAME}"')
+    with Misplaced():
+        for words in ("send", NAME, "x"), ("call", NAME, "x"), ("recv", NAME), \
+                     ("peek", NAME), ("serve", NAME, "cat"):
+            fails(1, said, *words)
+
+
 @plain
 def send_is_not_for_everyone():
     p = run("send", NAME, "x", user=65534)

@@ -35,6 +35,9 @@ static const struct {
 	{ ENXIO, EXIT_FAILURE,
 	  "the channel \"@\" was just removed; make it again with \"chanctl create @\""
 	},
+	{ ENOTTY, EXIT_FAILURE,
+	  "\"/dev/chan/@\" is a file, not a channel; remove it with \"rm /dev/chan/@\""
+	},
 	{ EEXIST, EXIT_FAILURE,
 	  "there is a channel \"@\" already; take another name, or remove it with \"chanctl rm @\""
 	},
