@@ -85,6 +85,19 @@ def create_names_the_rule_that_values_break():
 
 
 @nothing
+def create_says_that_a_file_is_in_the_way():
+    with Misplaced():
+        before = os.listdir("/sys/class/chan")
+        fails(1, f'"/dev/chan/{NAME}" does not lead to the new channel, which is removed '
+              'again; if a file is in its place, remove that', "create", NAME)
+        check(before, os.listdir("/sys/class/chan"))
+        with open(Misplaced.PATH) as f:
+            check("x", f.read())
+    good("create", NAME)
+    good("send", NAME, "hello")
+
+
+@nothing
 def create_says_that_the_user_has_enough():
     p = run("create", "-b", "0x7000000000", NAME, user=65534)
     check(1, p.returncode)

@@ -58,6 +58,7 @@ _Noreturn void usage_error(const char *verb, const char *fmt, ...) PRINTS(2, 3);
 /* In place of an errno, where a verb has another sentence for it than the rest. */
 enum {
 	NO_ROOM = 4096, /* more than any errno: EAGAIN to a sender */
+	NO_NODE, /* the name of a new channel leads to something else */
 	NOT_THERE, /* ENOENT to who has no use for a channel that is new */
 };
 

@@ -3,12 +3,18 @@
  * chanctl create NAME, chanctl rm NAME...: the beginning and the end of a name.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "chanctl.h"
 #include "options.h"
+#include "sysfs.h"
+
+#define DIRECTORY "/dev/chan/"
 
 static struct {
 	uint64_t cap, msg_max, bytes_max, max_attempts, type;
@@ -68,10 +74,32 @@ static struct chan_create wanted(const char *name)
 	};
 }
 
+/*
+ * A file of that name, as "echo" to a channel that is not there makes it for root,
+ * stays what it is, and then nobody could open the channel.
+ */
+static bool is_reachable(const char *name)
+{
+	char path[sizeof(DIRECTORY) + CHAN_NAME_MAX] = DIRECTORY;
+	char number[SYSFS_VALUE], found[SYSFS_VALUE];
+	struct stat node;
+
+	/* Somebody has removed it since. */
+	if (!sysfs_read(name, "dev", number))
+		return true;
+	strcat(path, name);
+	if (stat(path, &node) || !S_ISCHR(node.st_mode))
+		return false;
+	snprintf(found, sizeof(found), "%u:%u", major(node.st_rdev),
+		 minor(node.st_rdev));
+	return !strcmp(found, number);
+}
+
 int verb_create(int argc, char **argv)
 {
 	struct chan_create create;
 	char **names;
+	bool reachable;
 	int fd;
 
 	if (take_options(create_options, argc, argv, &names) != 1)
@@ -84,8 +112,11 @@ int verb_create(int argc, char **argv)
 	fd = chan_create_with(&create);
 	if (fd < 0)
 		return explain(names[0], fd);
+	reachable = is_reachable(names[0]);
+	if (!reachable)
+		chan_remove(names[0]);
 	close(fd);
-	return EXIT_SUCCESS;
+	return reachable ? EXIT_SUCCESS : explain(names[0], NO_NODE);
 }
 
 int verb_rm(int argc, char **argv)

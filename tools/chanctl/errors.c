@@ -41,6 +41,9 @@ static const struct {
 	{ EEXIST, EXIT_FAILURE,
 	  "there is a channel \"@\" already; take another name, or remove it with \"chanctl rm @\""
 	},
+	{ NO_NODE, EXIT_FAILURE,
+	  "\"/dev/chan/@\" does not lead to the new channel, which is removed again; if a file is in its place, remove that with \"rm /dev/chan/@\""
+	},
 	{ EACCES, EXIT_FAILURE,
 	  "you may not open \"@\" for that; see who may with \"ls -l /dev/chan/@\", its owner can change it with chmod"
 	},
