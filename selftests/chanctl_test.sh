@@ -128,6 +128,52 @@ def rm_leaves_others_channels_alone():
     check(True, os.path.exists(f"/dev/chan/{NAME}"))
 
 
+# shutdown -------------------------------------------------------------------
+
+@test("--cap", "1")
+def shutdown_ends_the_sending():
+    good("send", NAME, "hello")
+    sender = start("send", NAME, "waits")
+    until("parked_senders", 1)
+    check(b"", good("shutdown", NAME))
+    check_in("takes no messages any more", ends(sender, 1))
+    fails(1, "takes no messages any more", "send", NAME, "x")
+    check(b"hello\n", good("recv", NAME, "--count", "0"))
+    fails(1, "nothing is left", "recv", NAME)
+    good("shutdown", NAME)
+    fails(2, "shutdown takes one name", "shutdown")
+    fails(1, 'there is no channel "t-none"; see which there are with "chanctl list".\n',
+          "shutdown", "t-none")
+
+
+@plain
+def shutdown_ends_a_receiver_that_waits():
+    receiver = start("recv", "--count", "0", NAME)
+    until("parked_receivers", 1)
+    good("shutdown", NAME)
+    check("", ends(receiver, 0))
+
+
+@test("--mode", "0666")
+def shutdown_leaves_others_channels_alone():
+    p = run("shutdown", NAME, user=65534)
+    check(1, p.returncode)
+    check_in("belongs to somebody else", p.stderr.decode())
+    good("send", NAME, "hello")
+
+
+@test("--hangup")
+def shutdown_drops_nothing():
+    good("send", NAME, "hello")
+    fails(1, f'"{NAME}" hangs up, and nobody is there to receive what is queued',
+          "shutdown", NAME)
+    check((1, "0"), (queued(), attribute("totals_dropped")))
+    receiver = os.open(f"/dev/chan/{NAME}", os.O_RDONLY)
+    good("shutdown", NAME)
+    check((1, b"hello"), (queued(), os.read(receiver, 64)))
+    os.close(receiver)
+
+
 # list, show -----------------------------------------------------------------
 
 @plain
@@ -789,7 +835,7 @@ def version_claims_nothing_of_a_module_that_does_not_answer():
 def help_of_every_verb():
     general = good("help").decode()
     verbs = re.findall(r"^  ([a-z]+) +[a-z]", general.split("Values:")[0], re.M)
-    check(["create", "list", "show", "rm", "send", "recv", "call", "serve", "peek",
+    check(["create", "list", "show", "shutdown", "rm", "send", "recv", "call", "serve", "peek",
            "top", "watch", "bench", "doctor", "version", "help"], verbs)
     for verb in verbs:
         text = good("help", verb)

@@ -35,6 +35,7 @@ int verb_rm(int argc, char **argv);
 int verb_send(int argc, char **argv);
 int verb_serve(int argc, char **argv);
 int verb_show(int argc, char **argv);
+int verb_shutdown(int argc, char **argv);
 int verb_top(int argc, char **argv);
 int verb_version(int argc, char **argv);
 int verb_watch(int argc, char **argv);

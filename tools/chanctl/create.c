@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * chanctl create NAME, chanctl rm NAME...: the beginning and the end of a name.
+ * chanctl create NAME, chanctl shutdown NAME, chanctl rm NAME...: how a channel comes
+ * into being, and how its sending and its name end.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -117,6 +118,42 @@ int verb_create(int argc, char **argv)
 		chan_remove(names[0]);
 	close(fd);
 	return reachable ? EXIT_SUCCESS : explain(names[0], NO_NODE);
+}
+
+/* An endpoint that comes and goes may be the last that was to receive. */
+static bool would_drop(const char *name)
+{
+	char flags[SYSFS_VALUE], queued[SYSFS_VALUE], receivers[SYSFS_VALUE];
+
+	return sysfs_read(name, "flags", flags) &&
+	       strtoul(flags, NULL, 16) & CHAN_HANGUP &&
+	       sysfs_read(name, "queued", queued) && strcmp(queued, "0") &&
+	       sysfs_read(name, "receivers", receivers) &&
+	       !strcmp(receivers, "0");
+}
+
+int verb_shutdown(int argc, char **argv)
+{
+	static const struct option_of options[] = { {} };
+	char **names;
+	int fd, ret;
+
+	if (take_options(options, argc, argv, &names) != 1)
+		usage_error(argv[0], "shutdown takes one name");
+	need_name(argv[0], names[0]);
+	if (would_drop(names[0])) {
+		complain(
+			"\"%s\" hangs up, and nobody is there to receive what is queued, which would be dropped; start a receiver first, or remove it with \"chanctl rm %s\"",
+			names[0], names[0]);
+		return EXIT_FAILURE;
+	}
+	/* With both rights an owner's endpoint has that to shut down, too. */
+	fd = chan_open(names[0], CHAN_RIGHT_SEND | CHAN_RIGHT_RECV);
+	ret = fd < 0 ? fd : chan_shutdown(fd);
+	if (ret)
+		return explain(names[0], ret == -ENOENT ? NOT_THERE : ret);
+	close(fd);
+	return EXIT_SUCCESS;
 }
 
 int verb_rm(int argc, char **argv)

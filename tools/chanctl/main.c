@@ -18,6 +18,7 @@ static const struct verb {
 	{ "create", verb_create },
 	{ "list", verb_list },
 	{ "show", verb_show },
+	{ "shutdown", verb_shutdown },
 	{ "rm", verb_rm },
 	{ "send", verb_send },
 	{ "recv", verb_recv },
