@@ -210,7 +210,7 @@ TEST_F(spin, who_waits_for_long_sleeps)
 
 /* The end of looking on ---------------------------------------------------- */
 
-#define TAUGHT_NS 300000 /* for so long it looks on, and longer */
+#define TAUGHT_NS 900000 /* for so long it looks on, and longer */
 #define ENDS_NS	  150000
 
 /* Whom the test waits for, on another processor. */
