@@ -282,16 +282,11 @@ static bool find_receiver(struct chan_channel *channel,
  */
 static struct chan_message *first_with_slot(const struct chan_channel *channel)
 {
-	const struct chan_queue *queue = &channel->queue;
-	struct chan_message *message = chan_queue_first(queue);
+	struct chan_message *message = chan_queue_first(&channel->queue);
 
-	if (!message || message->state == CHAN_MESSAGE_QUEUED)
-		return message;
-	for (int prio = CHAN_PRIO_MAX; prio >= 0; prio--)
-		list_for_each_entry(message, &queue->prios[prio], link)
-			if (message->state == CHAN_MESSAGE_QUEUED)
-				return message;
-	return NULL;
+	while (message && message->state != CHAN_MESSAGE_QUEUED)
+		message = chan_queue_next(&channel->queue, message);
+	return message;
 }
 
 /* The queue has grown at its head. */
@@ -426,15 +421,14 @@ static void refuse_waiting(struct chan_channel *channel)
 {
 	struct chan_message *message, *next;
 
-	for (int prio = 0; prio < CHAN_QUEUE_PRIOS; prio++) {
-		list_for_each_entry_safe(message, next,
-					 &channel->queue.prios[prio], link) {
-			if (message->state != CHAN_MESSAGE_WAITING ||
-			    !choose(channel, message))
-				continue;
-			leave_line(channel, message);
-			refuse(channel, message, -EPIPE);
-		}
+	for (message = chan_queue_first(&channel->queue); message;
+	     message = next) {
+		next = chan_queue_next(&channel->queue, message);
+		if (message->state != CHAN_MESSAGE_WAITING ||
+		    !choose(channel, message))
+			continue;
+		leave_line(channel, message);
+		refuse(channel, message, -EPIPE);
 	}
 }
 

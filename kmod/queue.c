@@ -15,6 +15,20 @@ void chan_queue_init(struct chan_queue *queue)
 		INIT_LIST_HEAD(&queue->prios[prio]);
 }
 
+struct chan_message *chan_queue_next(const struct chan_queue *queue,
+				     const struct chan_message *message)
+{
+	u8 prio = message->terms.prio;
+	u32 lower = queue->filled & (BIT(prio) - 1);
+
+	if (!list_is_last(&message->link, &queue->prios[prio]))
+		return list_entry(message->link.next, struct chan_message,
+				  link);
+	return lower ? list_first_entry(&queue->prios[__fls(lower)],
+					struct chan_message, link) :
+		       NULL;
+}
+
 /* Was it claimed before the other, or has it come back later? */
 static bool precedes(const struct chan_message *message,
 		     const struct chan_message *other)

@@ -47,6 +47,16 @@ chan_queue_first(const struct chan_queue *queue)
 }
 
 /**
+ * chan_queue_next() - who comes behind it, of its priority or a lower one?
+ * @queue: which
+ * @message: in @queue
+ *
+ * Return: a message that stays where it is, or NULL.
+ */
+struct chan_message *chan_queue_next(const struct chan_queue *queue,
+				     const struct chan_message *message);
+
+/**
  * chan_queue_append() - a new message, behind the others of its priority
  * @queue: which
  * @message: in no list
