@@ -298,7 +298,7 @@ static void serve_idle(struct chan_channel *channel)
 	       (first = first_with_slot(channel))) {
 		chan_queue_remove(&channel->queue, first);
 		if (!find_receiver(channel, first))
-			chan_queue_push(&channel->queue, first);
+			chan_queue_restore(&channel->queue, first);
 	}
 }
 
@@ -810,7 +810,7 @@ struct chan_message *chan_flow_come_back(struct chan_channel *channel,
 	trace_chan_redeliver(channel, message);
 	/* Before whatever is there; its holder is none any more. */
 	message->place = --channel->front;
-	chan_queue_push(&channel->queue, message);
+	chan_queue_restore(&channel->queue, message);
 	chan_wait_note_readable(channel);
 	return NULL;
 }

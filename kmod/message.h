@@ -110,6 +110,7 @@ extern const u16 chan_message_steps[CHAN_MESSAGE_STATES];
 /**
  * struct chan_message - one message
  * @link: in the line or the queue of its channel, as @state says
+ * @placed: in the queue, instead of @link, as @place and struct chan_queue say
  * @owed: among the duties of its @holder, while RECEIVED or ABANDONED
  * @next_used: in the pool of its channel, when nobody uses it
  * @sent: among those that @origin may ask for, while @sender or @kept
@@ -148,6 +149,7 @@ extern const u16 chan_message_steps[CHAN_MESSAGE_STATES];
 struct chan_message {
 	union {
 		struct list_head link;
+		struct rb_node placed;
 		struct rb_node owed;
 		struct chan_message *next_used;
 	};

@@ -8,6 +8,7 @@
 #include <linux/bitops.h>
 #include <linux/bits.h>
 #include <linux/list.h>
+#include <linux/rbtree_types.h>
 
 #include "message.h"
 
@@ -16,13 +17,21 @@
 /**
  * struct chan_queue - messages by priority, in each the next one first
  * @filled: a bit for each priority that has a message
- * @prios: linked by chan_message.link
+ * @prios: its first message, and behind it those without a place, in the order
+ *	they came; linked by chan_message.link
+ * @placed: the others, which have a place, by that; by chan_message.placed
+ *
+ * Those with a place precede those without, and so all that is in a tree comes
+ * between the first in the list, which then has a place too, and the second.
+ * What comes back, by the thousand and in any order, finds its place among as
+ * many; to what never does the tree costs nothing but a look at chan_message.place.
  *
  * Part of a channel, guarded by its lock, which every function here needs.
  */
 struct chan_queue {
 	u32 filled;
 	struct list_head prios[CHAN_QUEUE_PRIOS];
+	struct rb_root_cached placed[CHAN_QUEUE_PRIOS];
 };
 
 /**
@@ -71,32 +80,24 @@ static inline void chan_queue_append(struct chan_queue *queue,
 }
 
 /**
- * chan_queue_push() - a message was received and comes back: it is the next
+ * chan_queue_restore() - a message comes back to where its place is
  * @queue: which
- * @message: in no list
- */
-static inline void chan_queue_push(struct chan_queue *queue,
-				   struct chan_message *message)
-{
-	u8 prio = message->terms.prio;
-
-	list_add(&message->link, &queue->prios[prio]);
-	queue->filled |= BIT(prio);
-}
-
-/**
- * chan_queue_restore() - a claimed message comes back to where it was
- * @queue: which
- * @message: in no list
- *
- * It passes only those whose place is before its own.
+ * @message: in no list; without a place only if it was the first
  */
 void chan_queue_restore(struct chan_queue *queue, struct chan_message *message);
 
 /**
- * chan_queue_remove() - take a message out
+ * chan_queue_remove_placed() - chan_queue_remove() of what has a place
  * @queue: which
  * @message: in @queue
+ */
+void chan_queue_remove_placed(struct chan_queue *queue,
+			      struct chan_message *message);
+
+/**
+ * chan_queue_remove() - take a message out
+ * @queue: which
+ * @message: in @queue; its place has not changed since
  */
 static inline void chan_queue_remove(struct chan_queue *queue,
 				     struct chan_message *message)
@@ -104,6 +105,10 @@ static inline void chan_queue_remove(struct chan_queue *queue,
 	/* If it is alone there, that is the head of the list. */
 	struct list_head *others = message->link.prev;
 
+	if (unlikely(message->place)) {
+		chan_queue_remove_placed(queue, message);
+		return;
+	}
 	list_del(&message->link);
 	if (list_empty(others))
 		queue->filled &= ~BIT(message->terms.prio);

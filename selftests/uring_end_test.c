@@ -559,6 +559,111 @@ TEST_F(kind, what_is_claimed_can_be_taken_back)
 	EXPECT_EQ(0, nothing_is_left(self->ends.admin));
 }
 
+#define CLAIMED	 4000 /* by a ring */
+#define RETURNED 20000 /* by another endpoint that is closed */
+
+FIXTURE(crowd)
+{
+	int control;
+	struct ends ends;
+	struct io_uring ring;
+	struct chan_op recvs[CLAIMED];
+	int in;
+};
+
+FIXTURE_SETUP(crowd)
+{
+	const int nr = CLAIMED + RETURNED;
+
+	self->control = open_control();
+	ASSERT_LE(0, self->control);
+	ASSERT_EQ(0, ends_sized(self->control, &self->ends, nr, sizeof(int),
+				nr * (sizeof(int) + CHAN_MSG_OVERHEAD)));
+	ASSERT_EQ(0, ring_make(&self->ring, RING_DEFER, CLAIMED));
+}
+
+FIXTURE_TEARDOWN(crowd)
+{
+	ends_close(&self->ends);
+	close(self->control);
+}
+
+static int crowd_send(FIXTURE_DATA(crowd) * self, int from, int to)
+{
+	for (int nr = from; nr < to; nr++) {
+		struct chan_op op = op_work(&nr, sizeof(nr));
+
+		op.flags = CHAN_NOWAIT;
+		CHECK_EQ(0, run(self->ends.sender, &op));
+	}
+	return 0;
+}
+
+/* The ring does its work when it enters, which it does not. */
+static int crowd_claim(FIXTURE_DATA(crowd) * self)
+{
+	int fd = derive(self->ends.admin, CHAN_RIGHT_RECV);
+
+	for (int i = 0; i < CLAIMED; i++) {
+		self->recvs[i] = op_recv(&self->in, sizeof(self->in));
+		add_command(&self->ring, fd, &self->recvs[i]);
+	}
+	CHECK_EQ(CLAIMED, io_uring_submit(&self->ring));
+	close(fd);
+	CHECK_EQ(CLAIMED, stat_now(self->ends.admin).parked_receivers);
+	CHECK_EQ(0, crowd_send(self, 0, CLAIMED));
+	CHECK_EQ(0, stat_now(self->ends.admin).parked_receivers);
+	return 0;
+}
+
+/* They are received, and come back as a crowd that stands before all others. */
+static int crowd_return(FIXTURE_DATA(crowd) * self)
+{
+	int fd = derive(self->ends.admin, CHAN_RIGHT_RECV);
+
+	CHECK_EQ(0, crowd_send(self, CLAIMED, CLAIMED + RETURNED));
+	for (int i = 0; i < RETURNED; i++)
+		CHECK_EQ((int)sizeof(int),
+			 run_once(fd, op_now(&self->in, sizeof(self->in))));
+	CHECK_EQ(RETURNED, stat_now(self->ends.admin).unsettled);
+	close(fd);
+	CHECK_EQ(true, STAT_BECOMES(self->ends.admin, unsettled, 0));
+	return 0;
+}
+
+static int crowd_is_in_order(FIXTURE_DATA(crowd) * self)
+{
+	const int nr = CLAIMED + RETURNED;
+
+	for (int i = 0; i < nr; i++) {
+		struct chan_op op = op_now(&self->in, sizeof(self->in));
+
+		op.flags |= CHAN_AUTOACK;
+		CHECK_EQ((int)sizeof(int), run(self->ends.receiver, &op));
+		CHECK_EQ((CLAIMED + i) % nr, self->in);
+	}
+	return nothing_is_left(self->ends.admin);
+}
+
+/* Each of them has its place far behind the first. */
+TEST_F_TIMEOUT(crowd, finds_its_old_places_within_a_second, 120)
+{
+	double begin, took;
+
+	ASSERT_EQ(0, crowd_claim(self));
+	ASSERT_EQ(0, crowd_return(self));
+	begin = now();
+	io_uring_queue_exit(&self->ring);
+	/* The last of its commands lets go of the endpoint. */
+	for (int i = 0; i < 6 && stat_now(self->ends.admin).receivers > 1; i++)
+		(void)STAT_BECOMES(self->ends.admin, receivers, 1);
+	took = now() - begin;
+	TH_LOG("%d are back among %d after %.0f ms", CLAIMED, RETURNED,
+	       took * 1000);
+	EXPECT_LT(took, slowness());
+	EXPECT_EQ(0, crowd_is_in_order(self));
+}
+
 /* Receives into a page that does not come. */
 static void touch_by_ring(int fd, void *page)
 {
