@@ -108,49 +108,45 @@ TEST_F(way, copying_is_waited_for)
 	stall_close(&s.stall);
 }
 
-/* A deadline is no less a deadline for having passed. */
-TEST_F(way, copying_that_stalls_is_not_waited_for)
+static void stall_and_give_up(struct __test_metadata *_metadata,
+			      FIXTURE_DATA(way) * self,
+			      const FIXTURE_VARIANT(way) * variant,
+			      struct chan_op op, int result)
 {
 	bool waits = way_waits(variant);
 	struct stalled s;
 
 	ASSERT_EQ(0, stall_the_receiver(&s, &self->ends));
-	ASSERT_EQ(0, send_to_it(&s, &self->ends, op_late(variant)));
-	EXPECT_EQ(waits ? -ETIMEDOUT : 0, op_finish(&s.send));
+	ASSERT_EQ(0, send_to_it(&s, &self->ends, op));
+	EXPECT_EQ(waits ? result : 0, op_finish(&s.send));
 	EXPECT_EQ(waits ? CHAN_STATE_WITHDRAWN : CHAN_STATE_QUEUED,
 		  s.send.op.state);
 	EXPECT_FALSE(s.recv.over);
 	stall_end(&s.stall, "", 1);
 	if (waits)
 		shut_down(self->ends.admin);
-	EXPECT_EQ(waits ? -ESHUTDOWN : 4, op_finish(&s.recv));
+	EXPECT_EQ(waits ? -ESHUTDOWN : (int)op.len, op_finish(&s.recv));
 	EXPECT_EQ(0, nothing_is_left(self->ends.admin));
 	stall_close(&s.stall);
+}
+
+/* A deadline is no less a deadline for having passed. */
+TEST_F(way, copying_that_stalls_is_not_waited_for)
+{
+	stall_and_give_up(_metadata, self, variant, op_late(variant),
+			  -ETIMEDOUT);
 }
 
 /* A receiver that never copies holds nobody who must not wait. */
 TEST_F(way, copying_that_stalls_is_not_waited_for_with_NOWAIT)
 {
 	struct chan_op op = op_send("now", 3);
-	bool waits = way_waits(variant);
-	struct stalled s;
 
-	if (variant->cap && waits)
+	if (variant->cap && way_waits(variant))
 		SKIP(return, "only who waits for a receiver may ask for it");
 	op.until = variant->until;
 	op.flags = CHAN_NOWAIT;
-	ASSERT_EQ(0, stall_the_receiver(&s, &self->ends));
-	ASSERT_EQ(0, send_to_it(&s, &self->ends, op));
-	EXPECT_EQ(waits ? -EAGAIN : 0, op_finish(&s.send));
-	EXPECT_EQ(waits ? CHAN_STATE_WITHDRAWN : CHAN_STATE_QUEUED,
-		  s.send.op.state);
-	EXPECT_FALSE(s.recv.over);
-	stall_end(&s.stall, "", 1);
-	if (waits)
-		shut_down(self->ends.admin);
-	EXPECT_EQ(waits ? -ESHUTDOWN : 3, op_finish(&s.recv));
-	EXPECT_EQ(0, nothing_is_left(self->ends.admin));
-	stall_close(&s.stall);
+	stall_and_give_up(_metadata, self, variant, op, -EAGAIN);
 }
 
 static ssize_t write_now(struct call *call)

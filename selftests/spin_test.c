@@ -318,7 +318,9 @@ static bool ended_by(struct partner *p, int result)
 	return score == 8;
 }
 
-TEST_F(spin, deadline_ends_it)
+static void end_looking_on(struct __test_metadata *_metadata,
+			   FIXTURE_DATA(spin) * self,
+			   const FIXTURE_VARIANT(spin) * variant, int result)
 {
 	struct partner partner;
 
@@ -328,24 +330,19 @@ TEST_F(spin, deadline_ends_it)
 		SKIP(return, "it takes two processors that are fast");
 	ASSERT_EQ(0, set_parameter("spin_us", LONGEST_SPIN));
 	partner_start(&partner, self);
-	EXPECT_TRUE(ended_by(&partner, -ETIMEDOUT));
+	EXPECT_TRUE(ended_by(&partner, result));
 	partner_end(&partner);
 	EXPECT_EQ(0, stat_of(self->ends.admin).parked_receivers);
 }
 
+TEST_F(spin, deadline_ends_it)
+{
+	end_looking_on(_metadata, self, variant, -ETIMEDOUT);
+}
+
 TEST_F(spin, signal_ends_it)
 {
-	struct partner partner;
-
-	if (variant->selects)
-		SKIP(return, "once is enough");
-	if (!self->last || slowness() > 1)
-		SKIP(return, "it takes two processors that are fast");
-	ASSERT_EQ(0, set_parameter("spin_us", LONGEST_SPIN));
-	partner_start(&partner, self);
-	EXPECT_TRUE(ended_by(&partner, -EINTR));
-	partner_end(&partner);
-	EXPECT_EQ(0, stat_of(self->ends.admin).parked_receivers);
+	end_looking_on(_metadata, self, variant, -EINTR);
 }
 
 TEST_HARNESS_MAIN
