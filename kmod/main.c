@@ -69,10 +69,9 @@ static int create_named(const char *name)
 	};
 	struct chan_channel *channel;
 
-	if (!chan_device_valid_name(name))
+	/* -EEXIST would be taken for a module that is loaded already. */
+	if (!chan_device_valid_name(name) || is_named_already(name))
 		return -EINVAL;
-	if (is_named_already(name))
-		return -EEXIST;
 	strscpy(attr.name, name);
 	channel = chan_channel_create(&attr, current_cred());
 	if (IS_ERR(channel))
