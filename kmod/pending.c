@@ -339,14 +339,9 @@ int chan_pending_start(struct chan_pending *pending)
 	return result == -EINPROGRESS ? result : tell(pending, result);
 }
 
-static bool has_passed(u64 deadline)
-{
-	return deadline && ktime_get_ns() >= deadline;
-}
-
 int chan_pending_start_over(struct chan_pending *pending)
 {
-	if (has_passed(pending->call.deadline))
+	if (chan_wait_has_passed(pending->call.deadline))
 		return tell(pending, -ETIMEDOUT);
 	return chan_pending_start(pending);
 }

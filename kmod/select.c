@@ -16,7 +16,6 @@
  */
 #include <linux/mm.h>
 #include <linux/sort.h>
-#include <linux/timekeeping.h>
 
 #include "arm.h"
 #include "compat.h"
@@ -319,9 +318,7 @@ static int why_it_ends(const struct chan_selection *sel, int result)
 		return result;
 	if (sel->flags & CHAN_NOWAIT)
 		return -EAGAIN;
-	if (sel->deadline && ktime_get_ns() >= sel->deadline)
-		return -ETIMEDOUT;
-	return result;
+	return chan_wait_has_passed(sel->deadline) ? -ETIMEDOUT : result;
 }
 
 /* What was to be received may be taken back by its sender: all begins anew. */

@@ -150,15 +150,14 @@ static bool may_come_back(const struct chan_message *message, int err)
 static int why_it_goes(const struct chan_sending *sending,
 		       const struct chan_message *message, int err)
 {
-	const u64 deadline = sending->answer.deadline;
-
 	if (err != -ERESTARTSYS && err != -ETIMEDOUT)
 		return err;
 	if (message->terms.nowait)
 		return -EAGAIN;
 	if (err == -ETIMEDOUT || message->attempt)
 		return err;
-	if (message->terms.late || (deadline && ktime_get_ns() >= deadline))
+	if (message->terms.late ||
+	    chan_wait_has_passed(sending->answer.deadline))
 		return -ETIMEDOUT;
 	return err;
 }

@@ -9,6 +9,7 @@
 #include <linux/list.h>
 #include <linux/sched.h>
 #include <linux/sched/task.h>
+#include <linux/timekeeping.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
@@ -19,6 +20,17 @@
 struct chan_endpoint;
 struct chan_message;
 struct task_struct;
+
+/**
+ * chan_wait_has_passed() - is there a deadline, and is it over?
+ * @deadline: CLOCK_MONOTONIC nanoseconds, 0 is none
+ *
+ * Return: true if both.
+ */
+static inline bool chan_wait_has_passed(u64 deadline)
+{
+	return deadline && ktime_get_ns() >= deadline;
+}
 
 /**
  * struct chan_want - what a receiver takes
