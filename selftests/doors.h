@@ -22,22 +22,6 @@ struct door {
 	ssize_t (*receive_now)(int fd, void *buf, size_t len);
 };
 
-static inline ssize_t put_bytes_now(int fd, const void *buf, size_t len)
-{
-	struct iovec vec = { (void *)buf, len };
-	ssize_t n = pwritev2(fd, &vec, 1, -1, RWF_NOWAIT);
-
-	return n < 0 ? -errno : n;
-}
-
-static inline ssize_t take_bytes_now(int fd, void *buf, size_t len)
-{
-	struct iovec vec = { buf, len };
-	ssize_t n = preadv2(fd, &vec, 1, -1, RWF_NOWAIT);
-
-	return n < 0 ? -errno : n;
-}
-
 /* In five parts: the first byte, nothing, a third, nothing, the others. */
 #define PARTS 5
 

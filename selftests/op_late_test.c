@@ -151,10 +151,7 @@ TEST_F(way, copying_that_stalls_is_not_waited_for_with_NOWAIT)
 
 static ssize_t write_now(struct call *call)
 {
-	struct iovec vec = { call->buf, call->len };
-	ssize_t n = pwritev2(call->fd, &vec, 1, -1, RWF_NOWAIT);
-
-	return n < 0 ? -errno : n;
+	return put_bytes_now(call->fd, call->buf, call->len);
 }
 
 TEST_F(way, copying_that_stalls_is_not_waited_for_by_write)

@@ -133,6 +133,23 @@ static inline ssize_t take_bytes(int fd, void *buf, size_t len)
 	return n < 0 ? -errno : n;
 }
 
+/* As those, but -EAGAIN where they would wait. */
+static inline ssize_t put_bytes_now(int fd, const void *buf, size_t len)
+{
+	struct iovec vec = { (void *)buf, len };
+	ssize_t n = pwritev2(fd, &vec, 1, -1, RWF_NOWAIT);
+
+	return n < 0 ? -errno : n;
+}
+
+static inline ssize_t take_bytes_now(int fd, void *buf, size_t len)
+{
+	struct iovec vec = { buf, len };
+	ssize_t n = preadv2(fd, &vec, 1, -1, RWF_NOWAIT);
+
+	return n < 0 ? -errno : n;
+}
+
 /* 0, or why not. */
 static inline int put(int fd, int nr)
 {
@@ -158,19 +175,17 @@ static inline int take(int fd)
 /* Like O_NONBLOCK, for one call. */
 static inline int put_now(int fd, int nr)
 {
-	struct iovec vec = { &nr, sizeof(nr) };
-	ssize_t n = pwritev2(fd, &vec, 1, -1, RWF_NOWAIT);
+	ssize_t n = put_bytes_now(fd, &nr, sizeof(nr));
 
-	return n == sizeof(nr) ? 0 : n < 0 ? -errno : -EIO;
+	return n == sizeof(nr) ? 0 : n < 0 ? n : -EIO;
 }
 
 static inline int take_now(int fd)
 {
 	int nr = GARBAGE;
-	struct iovec vec = { &nr, sizeof(nr) };
-	ssize_t n = preadv2(fd, &vec, 1, -1, RWF_NOWAIT);
+	ssize_t n = take_bytes_now(fd, &nr, sizeof(nr));
 
-	return number_of(n < 0 ? -errno : n, nr);
+	return number_of(n, nr);
 }
 
 /* Contents that no other message, length or offset has. */

@@ -48,10 +48,7 @@ static int select_now(int fd, struct chan_op *op)
 
 static int write_now(int fd, struct chan_op *op)
 {
-	struct iovec vec = { (void *)(uintptr_t)op->buf, op->len };
-	ssize_t n = pwritev2(fd, &vec, 1, -1, RWF_NOWAIT);
-
-	return n < 0 ? -errno : n;
+	return put_bytes_now(fd, (void *)(uintptr_t)op->buf, op->len);
 }
 
 static const struct own_way {
