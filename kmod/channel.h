@@ -137,8 +137,8 @@ struct chan_channel {
 	unsigned int claimed;
 	/** @unsettled: received, duty open or ABANDONED; each holds a slot */
 	unsigned int unsettled;
-	/** @returnable: those of @unsettled that may come back */
-	unsigned int returnable;
+	/** @holders: endpoints from which one of @unsettled may come back */
+	unsigned int holders;
 	/** @orphans: what messages count whose senders left them, with cap 0 */
 	u64 orphans;
 	/** @nr_line: messages WAITING, in @line or, with cap 0, in @queue */
@@ -164,6 +164,8 @@ struct chan_channel {
 	bool deserted;
 	/** @closing: shut, or hung up by its senders: what is there is all */
 	bool closing;
+	/** @end_told: to whom of those who wait the end was told; flow.c's */
+	u8 end_told;
 
 	/** @sent: messages that got a slot or, with cap 0, were received */
 	u64 sent;

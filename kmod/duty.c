@@ -38,8 +38,8 @@ void chan_duty_open(struct chan_endpoint *holder, struct chan_message *message)
 	lockdep_assert_held(&holder->channel->lock);
 	message->holder = holder;
 	rb_add_cached(&message->owed, &holder->owed, is_before);
-	holder->returnable++;
-	holder->channel->returnable++;
+	if (!holder->returnable++)
+		holder->channel->holders++;
 }
 
 /* An abandoned one is not counted as returnable any more. */
@@ -48,10 +48,8 @@ static void close_duty(struct chan_message *message)
 	struct chan_endpoint *holder = message->holder;
 
 	rb_erase_cached(&message->owed, &holder->owed);
-	if (message->state == CHAN_MESSAGE_ABANDONED)
-		return;
-	holder->returnable--;
-	holder->channel->returnable--;
+	if (message->state != CHAN_MESSAGE_ABANDONED)
+		chan_duty_forget_one(holder);
 }
 
 static bool fits(u8 duty, u8 verdict)

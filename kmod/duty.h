@@ -7,6 +7,7 @@
 #ifndef CHAN_DUTY_H
 #define CHAN_DUTY_H
 
+#include "channel.h"
 #include "endpoint.h"
 #include "message.h"
 
@@ -32,6 +33,16 @@ struct chan_settlement {
  * @message: RECEIVED just now
  */
 void chan_duty_open(struct chan_endpoint *holder, struct chan_message *message);
+
+/**
+ * chan_duty_forget_one() - what an endpoint owes will not come back
+ * @holder: which; one message less may come back from it
+ */
+static inline void chan_duty_forget_one(struct chan_endpoint *holder)
+{
+	if (!--holder->returnable)
+		holder->channel->holders--;
+}
 
 /**
  * chan_duty_check() - could it be settled so?

@@ -43,7 +43,7 @@ static bool is_over(const struct chan_channel *channel,
 {
 	return channel->closing && !channel->claimed &&
 	       !channel->queue.filled &&
-	       channel->returnable == endpoint->returnable;
+	       channel->holders == (endpoint->returnable > 0);
 }
 
 static void take_slot(struct chan_channel *channel,
@@ -370,13 +370,32 @@ static bool is_balanced(struct chan_channel *channel)
 	return !waitqueue_active(&channel->writable);
 }
 
+/* How much of what may still come is gone; those who come later look first. */
+enum chan_end_told {
+	CHAN_END_OF_NOBODY,
+	CHAN_END_OF_THE_HOLDER, /* who alone owes what is left */
+	CHAN_END_OF_ALL,
+};
+
+/* Each who waits is looked at once for each step, and not for each settlement. */
+static void tell_end(struct chan_channel *channel)
+{
+	u8 told = CHAN_END_OF_NOBODY;
+
+	if (!channel->claimed && !channel->queue.filled && channel->holders < 2)
+		told = channel->holders ? CHAN_END_OF_THE_HOLDER :
+					  CHAN_END_OF_ALL;
+	if (told > channel->end_told)
+		end_receivers(channel);
+	channel->end_told = told;
+}
+
 static noinline void bring_into_balance(struct chan_channel *channel)
 {
 	serve_idle(channel);
 	offer_room(channel);
-	if (unlikely(channel->closing) && !channel->claimed &&
-	    !channel->queue.filled)
-		end_receivers(channel);
+	if (unlikely(channel->closing))
+		tell_end(channel);
 }
 
 void chan_flow_note_freed(struct chan_channel *channel, unsigned int used)
@@ -580,8 +599,7 @@ struct chan_message *chan_flow_abandon(struct chan_channel *channel,
 	trace_chan_abandon(channel, message);
 	switch (state) {
 	case CHAN_MESSAGE_RECEIVED:
-		message->holder->returnable--;
-		channel->returnable--;
+		chan_duty_forget_one(message->holder);
 		return NULL;
 	case CHAN_MESSAGE_CLAIMED:
 		channel->claimed--;

@@ -30,6 +30,8 @@ static void take_stock(struct chan_channel *channel)
 			    !channel->receivers;
 	channel->closing = channel->shut ||
 			   (final && channel->had_senders && !channel->senders);
+	if (!channel->closing)
+		channel->end_told = 0;
 }
 
 /* The lock is held; what has changed takes effect, and the lock is dropped. */
