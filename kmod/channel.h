@@ -6,6 +6,7 @@
 #define CHAN_CHANNEL_H
 
 #include <linux/cred.h>
+#include <linux/overflow.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -245,7 +246,12 @@ static inline unsigned int chan_channel_used(const struct chan_channel *channel)
  */
 static inline u64 chan_channel_leeway(const struct chan_channel *channel)
 {
-	return channel->attr.bytes_max + CHAN_MSG_DEFAULT;
+	u64 leeway;
+
+	if (check_add_overflow(channel->attr.bytes_max, CHAN_MSG_DEFAULT,
+			       &leeway))
+		return U64_MAX;
+	return leeway;
 }
 
 /**
