@@ -83,9 +83,9 @@ static __always_inline bool spin_until(bool (*has_come)(const void *what),
 
 /* 0: what was waited for; otherwise what came before that was seen. */
 static __always_inline int sleep_on(bool (*has_come)(const void *what),
-				    const void *what, u64 deadline)
+				    const void *what, u64 deadline,
+				    bool expired)
 {
-	bool expired = false;
 	int err;
 
 	for (;;) {
@@ -114,12 +114,13 @@ static __always_inline int wait_until(bool (*has_come)(const void *what),
 	/* Whoever was woken before may do all that is waited for here. */
 	cond_resched();
 	if (!chan_spin_may())
-		return sleep_on(has_come, what, deadline);
+		return sleep_on(has_come, what, deadline, false);
 	begun = ktime_get_ns();
 	end = begun + chan_spin_time(spin);
 	if (spin_until(has_come, what, deadline ? min(end, deadline) : end))
 		return 0;
-	err = sleep_on(has_come, what, deadline);
+	err = sleep_on(has_come, what, deadline,
+		       chan_wait_has_passed(deadline));
 	/* What did not come says nothing of how long it would have taken. */
 	if (!err)
 		chan_spin_learn(spin, ktime_get_ns() - begun);

@@ -262,17 +262,19 @@ static int signal_every(long ns)
 	return setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* True if it looked on until then, and not for as long as it would have. */
+/* True if it looked on until then, not for longer, and did not sleep after it. */
 static bool ends_at_once(struct partner *p, int result)
 {
 	struct chan_op op;
 	double begun, spent;
 	__u64 deadline = 0;
 	int nr, ret;
+	long slept;
 
 	if (teach(p))
 		return false;
 	op = op_recv(&nr, sizeof(nr));
+	slept = times_slept();
 	spent = -time_spent();
 	begun = now();
 	if (result == -EINTR)
@@ -284,9 +286,10 @@ static bool ends_at_once(struct partner *p, int result)
 	signal_every(0);
 	begun = now() - begun;
 	spent += time_spent();
-	fprintf(stderr, "# %d after %.0f us, %.0f of them spent\n", ret,
-		begun * 1e6, spent);
-	return ret == result && clock_ns() >= deadline &&
+	slept = times_slept() - slept;
+	fprintf(stderr, "# %d after %.0f us, %.0f of them spent, slept %ld\n",
+		ret, begun * 1e6, spent, slept);
+	return ret == result && clock_ns() >= deadline && !slept &&
 	       begun < TAUGHT_NS / 1e9 && spent > ENDS_NS / 1e3 / 2;
 }
 
