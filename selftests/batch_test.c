@@ -1386,7 +1386,7 @@ static void storm_run(struct __test_metadata *_metadata,
 	ASSERT_EQ(0, call_start(&client));
 	ASSERT_EQ(0, signal_often(&client.tid, &timers[0]));
 	ASSERT_EQ(0, signal_often(&server.tid, &timers[1]));
-	storm.end = now() + seconds_each() / 2.0;
+	storm.end = now() + seconds_each() / 4.0;
 	rounds = finish(&client);
 	timer_delete(timers[0]);
 	close_end(&self->ends.sender);

@@ -144,7 +144,7 @@ TEST_F_TIMEOUT(sync, a_mutex_excludes, STORM_TIMEOUT(1))
 	pthread_t threads[3];
 
 	ASSERT_LE(0, counter.mutex);
-	counter.end = now() + seconds_each();
+	counter.end = now() + seconds_each() / 2.0;
 	for (int i = 0; i < 3; i++)
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, count_up,
 					    &counter));

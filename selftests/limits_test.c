@@ -487,7 +487,7 @@ static void *grabber(void *arg)
 static int grab_rounds(void *arg)
 {
 	struct grab grab = { .control = *(int *)arg };
-	double end = now() + seconds_each() / 2.0;
+	double end = now() + seconds_each() / 4.0;
 	pthread_t threads[GRABBERS];
 	int rounds = 0, wrong = 0;
 

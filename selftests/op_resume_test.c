@@ -685,7 +685,7 @@ static void storm_run(struct __test_metadata *_metadata, int control, __u32 cap,
 	ASSERT_EQ(0, call_start(&send));
 	ASSERT_EQ(0, signal_often(&send.tid, &timers[0]));
 	ASSERT_EQ(0, signal_often(&receive.tid, &timers[1]));
-	storm.end = now() + seconds_each() / 8.0;
+	storm.end = now() + seconds_each() / 16.0;
 	rounds = finish(&send);
 	timer_delete(timers[0]);
 	close_end(&ends.sender);

@@ -173,8 +173,8 @@ TEST_F_TIMEOUT(mixed, every_message_has_one_outcome, STORM_TIMEOUT(1))
 	struct chan_stat s;
 	char text[256];
 
-	ASSERT_EQ(0, mix_run(&mix, self->control, variant->cap, seconds_each(),
-			     0));
+	ASSERT_EQ(0, mix_run(&mix, self->control, variant->cap,
+			     seconds_each() / 2.0, 0));
 	EXPECT_EQ(0, mix.oracle->objections);
 	EXPECT_EQ(0, nothing_is_left(mix.ends.admin));
 	s = stat_now(mix.ends.admin);
@@ -349,7 +349,7 @@ FIXTURE_SETUP(race)
 	ASSERT_LE(0, self->control);
 	self->references = module_references();
 	self->letter = malloc(LETTER_MAX);
-	r->oracle = oracle_make(seconds_each());
+	r->oracle = oracle_make(seconds_each() / 2.0);
 	ASSERT_NE(NULL, r->oracle);
 	r->oracle->receivers_close = true;
 	r->settler_seed = 1;
@@ -630,7 +630,7 @@ FIXTURE_SETUP(signalled)
 	ASSERT_LE(0, self->control);
 	self->references = module_references();
 	storm->restart = variant->restart;
-	storm->oracle = oracle_make(seconds_each());
+	storm->oracle = oracle_make(seconds_each() / 2.0);
 	ASSERT_NE(NULL, storm->oracle);
 	ASSERT_EQ(0, ends_sized(self->control, &storm->ends, 1, LETTER_MAX,
 				4 * LETTER_MAX));

@@ -258,7 +258,7 @@ TEST_F_TIMEOUT(oracle, nothing_is_lost_doubled_corrupted_or_disordered,
 	nonblocking = derive(self->ends.admin, CHAN_RIGHT_RECV);
 	ASSERT_LE(0, nonblocking);
 	set_nonblock(nonblocking, true);
-	self->oracle->end = now() + seconds_each() / 2.0;
+	self->oracle->end = now() + seconds_each() / 3.0;
 	for (int i = 0; i < CONSUMERS; i++) {
 		consumers[i] = (struct worker){
 			.oracle = self->oracle,

@@ -301,7 +301,7 @@ static int serve_one(struct weather *w, unsigned int *seed)
 /* 10^5 rounds in a soak. */
 TEST_F_TIMEOUT(storm, of_losers_leaves_nothing, STORM_TIMEOUT(2))
 {
-	struct weather *w = weather_new(self, seconds_each());
+	struct weather *w = weather_new(self, seconds_each() / 2.0);
 	struct call loser = { .fn = lose_often, .buf = w };
 	unsigned int seed = seed_of(0);
 	int last = LAST;

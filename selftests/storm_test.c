@@ -56,7 +56,7 @@ static bool storm_run(FIXTURE_DATA(storm) * self, child_fn *const fns[], int nr)
 	for (int i = 0; i < nr; i++) {
 		self->workers[i].index = i;
 		self->workers[i].control = self->control;
-		self->workers[i].end = now() + seconds_each();
+		self->workers[i].end = now() + seconds_each() / 2.0;
 		pids[i] = fork();
 		if (!pids[i])
 			_exit(fns[i](&self->workers[i]));
@@ -142,7 +142,7 @@ TEST_F_TIMEOUT(storm, names_of_many_threads_come_and_go, STORM_TIMEOUT(1))
 	for (int i = 0; i < MAKERS; i++) {
 		self->workers[i].index = i;
 		self->workers[i].control = self->control;
-		self->workers[i].end = now() + seconds_each();
+		self->workers[i].end = now() + seconds_each() / 2.0;
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL,
 					    thread_make_and_remove,
 					    &self->workers[i]));
