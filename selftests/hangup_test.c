@@ -114,6 +114,19 @@ TEST_F(hangup, senders_gone_ends_those_who_wait_for_a_message)
 	EXPECT_TRUE(waiting_are(self->ends->admin, 0, 0));
 }
 
+TEST_F(hangup, every_time_the_senders_go_those_who_wait_are_told)
+{
+	for (int time = 0; time < 3; time++) {
+		ASSERT_EQ(0,
+			  start_take(&self->line.first, self->ends->receiver));
+		ASSERT_TRUE(waiting_are(self->ends->admin, 0, 1));
+		close_end(&self->ends->sender);
+		EXPECT_EQ(0, finish_take(&self->line.first));
+		self->ends->sender = derive(self->ends->admin, CHAN_RIGHT_SEND);
+		ASSERT_LE(0, self->ends->sender);
+	}
+}
+
 TEST_F(hangup, receivers_gone_is_EPIPE_without_SIGPIPE)
 {
 	close_end(&self->ends->receiver);
