@@ -500,6 +500,25 @@ TEST_F(end, return_goes_to_one_that_waits)
 	EXPECT_EQ(0, is_at_its_end(self->a));
 }
 
+/* Who else waits there learns that what is left is owed by its own end now. */
+TEST_F(end, return_makes_another_the_one_that_owes)
+{
+	struct receiving second;
+
+	ASSERT_EQ(0, begin_end(self, variant, 1));
+	ASSERT_TRUE(receive_start(&self->waiting, self->b));
+	ASSERT_TRUE(receive_start(&second, self->b));
+	EXPECT_EQ(0, settle(self->a, &self->held, CHAN_RETURN));
+	EXPECT_EQ(1, receive_end(&self->waiting));
+	EXPECT_EQ(-ESHUTDOWN, receive_end(&second));
+	ASSERT_TRUE(receive_start(&second, self->a));
+	EXPECT_EQ(0, settle(self->b, &self->waiting.received, CHAN_RETURN));
+	EXPECT_EQ(1, receive_end(&second));
+	EXPECT_EQ(0, settle_well(self->a, &second.received));
+	EXPECT_EQ(0, told_done(&self->sent[0]));
+	EXPECT_EQ(0, is_at_its_end(self->b));
+}
+
 /* The holder dies: it is redelivered, or nothing can come back any more. */
 TEST_F(end, death_of_the_holder_is_told_to_one_that_waits)
 {
