@@ -18,6 +18,7 @@ FIXTURE(stall)
 	char reply[sizeof(ANSWER)];
 	int nr;
 	long before, during, passed;
+	double seconds; /* in which those before did */
 };
 
 FIXTURE_VARIANT(stall)
@@ -70,10 +71,9 @@ FIXTURE_TEARDOWN(stall)
 
 /* Others ------------------------------------------------------------------ */
 
-/* Messages with a duty that two others pass to each other in this time. */
-static long passing(struct ends *ends, long most, double seconds)
+/* Messages with a duty that two others pass to each other until then. */
+static long passing(struct ends *ends, long least, long most, double end)
 {
-	double end = now() + seconds;
 	struct chan_op op;
 	int nr = 1000, got;
 
@@ -89,34 +89,37 @@ static long passing(struct ends *ends, long most, double seconds)
 			return -1;
 		if (run_once(ends->receiver, op_settle(op.id, CHAN_ACK)))
 			return -1;
-	} while (now() < end && nr - 1000 < most);
+	} while (storm_goes_on(end, nr - 1000 >= least) && nr - 1000 < most);
 	return nr - 1000;
 }
 
 #define WINDOW (seconds_each() / 20.0)
 
-/* How many pass as long as nothing is stalled. */
-#define PASS_BEFORE()                                                   \
-	do {                                                            \
-		self->before = passing(&self->others, INT_MAX, WINDOW); \
-		ASSERT_LE(at_least(20), self->before);                  \
+/* How many pass as long as nothing is stalled, and in what time. */
+#define PASS_BEFORE()                                                        \
+	do {                                                                 \
+		double begun_ = now();                                       \
+		self->before = passing(&self->others, at_least(20), INT_MAX, \
+				       begun_ + WINDOW);                     \
+		self->seconds = now() - begun_;                              \
+		ASSERT_LE(at_least(20), self->before);                       \
 	} while (0)
 
 /*
  * It is stalled, and as many pass as before; that they may take some times as
  * long is for the other users of a machine.
  */
-#define PASS_MEANWHILE()                                                   \
-	do {                                                               \
-		double begun_;                                             \
-		ASSERT_TRUE(stall_reached(&self->stall));                  \
-		begun_ = now();                                            \
-		self->during =                                             \
-			passing(&self->others, self->before, 10 * WINDOW); \
-		TH_LOG("%ld messages in %.2f s, and in %.2f s stalled",    \
-		       self->before, WINDOW, now() - begun_);              \
-		EXPECT_EQ(self->before, self->during);                     \
-		self->passed = self->before + self->during;                \
+#define PASS_MEANWHILE()                                                \
+	do {                                                            \
+		double begun_;                                          \
+		ASSERT_TRUE(stall_reached(&self->stall));               \
+		begun_ = now();                                         \
+		self->during = passing(&self->others, 0, self->before,  \
+				       begun_ + 10 * self->seconds);    \
+		TH_LOG("%ld messages in %.2f s, and in %.2f s stalled", \
+		       self->before, self->seconds, now() - begun_);    \
+		EXPECT_EQ(self->before, self->during);                  \
+		self->passed = self->before + self->during;             \
 	} while (0)
 
 static int start_call(FIXTURE_DATA(stall) * self, void *buf, void *reply)
