@@ -5,8 +5,6 @@
  * either having slept; but not where that is switched off, where the partner needs
  * the same processor, or where it takes its time.
  */
-#include <sys/time.h>
-
 #include "ops.h"
 #include "traffic.h"
 
@@ -210,28 +208,51 @@ TEST_F(spin, who_waits_for_long_sleeps)
 
 /* The end of looking on ---------------------------------------------------- */
 
-#define TAUGHT_NS 600000 /* for so long it looks on, and longer */
+#define TAUGHT_NS 900000 /* for so long it looks on, and longer */
 #define ENDS_NS	  150000
+#define LATE_NS	  500000 /* and by then, or it would have looked on */
+#define GONE_NS	  2000000 /* it was the processor that was late */
 
 /* Whom the test waits for, on another processor. */
 struct partner {
 	FIXTURE_DATA(spin) * self;
-	pthread_t thread;
-	enum { NOTHING, SEND, GO } _Atomic wish;
+	pthread_t thread, waiter;
+	enum { NOTHING, SEND, SIGNAL, ENOUGH, GO } _Atomic wish;
+	_Atomic __u64 signalled; /* when first */
 };
+
+static void send_later(struct partner *p)
+{
+	int nr = 1;
+
+	hold_until(clock_ns() + TAUGHT_NS);
+	p->wish = NOTHING;
+	run_once(p->self->ends.sender, op_send(&nr, sizeof(nr)));
+}
+
+/* Again and again, for one may come before the operation waits. */
+static void signal_later(struct partner *p)
+{
+	p->signalled = 0;
+	while (p->wish == SIGNAL) {
+		hold_until(clock_ns() + ENDS_NS);
+		if (!p->signalled)
+			p->signalled = clock_ns();
+		pthread_kill(p->waiter, SIGALRM);
+	}
+	p->wish = NOTHING;
+}
 
 static void *partner_run(void *arg)
 {
 	struct partner *p = arg;
-	int nr = 1;
 
 	stay_on(p->self->last);
 	while (p->wish != GO) {
-		if (p->wish != SEND)
-			continue;
-		hold_until(clock_ns() + TAUGHT_NS);
-		p->wish = NOTHING;
-		run_once(p->self->ends.sender, op_send(&nr, sizeof(nr)));
+		if (p->wish == SEND)
+			send_later(p);
+		else if (p->wish == SIGNAL)
+			signal_later(p);
 	}
 	return NULL;
 }
@@ -253,49 +274,50 @@ static int teach(struct partner *p)
 	return -ETIME;
 }
 
-/* Again and again, for one may come before the operation waits; 0: no more. */
-static int signal_every(long ns)
+/*
+ * One that looked on until then, not for longer, and did not sleep after it, counts
+ * for it; otherwise against. A signal that comes late, or a processor that others have
+ * meanwhile, says nothing.
+ */
+static int ends_at_once(struct partner *p, int result)
 {
-	const struct timeval period = { .tv_usec = ns / 1000 };
-	const struct itimerval timer = { period, period };
-
-	return setitimer(ITIMER_REAL, &timer, NULL);
-}
-
-/* True if it looked on until then, not for longer, and did not sleep after it. */
-static bool ends_at_once(struct partner *p, int result)
-{
+	__u64 begun, end, ended;
 	struct chan_op op;
-	double begun, spent;
-	__u64 deadline = 0;
-	int nr, ret;
 	long slept;
+	int nr, ret;
 
 	if (teach(p))
-		return false;
+		return 0;
 	op = op_recv(&nr, sizeof(nr));
 	slept = times_slept();
-	spent = -time_spent();
-	begun = now();
+	begun = clock_ns();
+	end = begun + ENDS_NS;
 	if (result == -EINTR)
-		signal_every(ENDS_NS);
+		p->wish = SIGNAL;
 	else
-		deadline = clock_ns() + ENDS_NS;
-	op.deadline = deadline;
+		op.deadline = end;
 	ret = run(p->self->ends.receiver, &op);
-	signal_every(0);
-	begun = now() - begun;
-	spent += time_spent();
+	ended = clock_ns();
 	slept = times_slept() - slept;
-	fprintf(stderr, "# %d after %.0f us, %.0f of them spent, slept %ld\n",
-		ret, begun * 1e6, spent, slept);
-	return ret == result && clock_ns() >= deadline && !slept &&
-	       begun < TAUGHT_NS / 1e9 && spent > ENDS_NS / 1e3 / 2;
+	if (result == -EINTR) {
+		p->wish = ENOUGH;
+		while (p->wish != NOTHING)
+			;
+		end = p->signalled;
+	}
+	fprintf(stderr, "# %d after %lld us, %lld of them late, slept %ld\n",
+		ret, (ended - begun) / 1000LL, (__s64)(ended - end) / 1000LL,
+		slept);
+	if (end > begun + 2 * ENDS_NS || ended > begun + GONE_NS)
+		return 0;
+	if (ret != result || ended < end || ended >= end + LATE_NS || slept)
+		return -1;
+	return 1;
 }
 
 static void partner_start(struct partner *p, FIXTURE_DATA(spin) * self)
 {
-	*p = (struct partner){ .self = self };
+	*p = (struct partner){ .self = self, .waiter = pthread_self() };
 	catch_signal(SIGALRM, 0);
 	pthread_create(&p->thread, NULL, partner_run, p);
 }
@@ -313,10 +335,9 @@ static bool ended_by(struct partner *p, int result)
 	int score = 0;
 
 	while (score < 8 && now() < end) {
-		if (ends_at_once(p, result))
-			score++;
-		else if (score)
-			score--;
+		score += ends_at_once(p, result);
+		if (score < 0)
+			score = 0;
 	}
 	return score == 8;
 }
