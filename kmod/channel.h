@@ -71,6 +71,18 @@ struct chan_wakeups {
 };
 
 /**
+ * enum chan_end_told - who waits in vain, and was told so
+ * @CHAN_END_OF_NOBODY: there is something to wait for
+ * @CHAN_END_OF_THE_HOLDER: those on the one endpoint that owes all that is left
+ * @CHAN_END_OF_ALL: everybody
+ */
+enum chan_end_told {
+	CHAN_END_OF_NOBODY,
+	CHAN_END_OF_THE_HOLDER,
+	CHAN_END_OF_ALL,
+};
+
+/**
  * struct chan_channel - one queue of messages
  *
  * Made by chan_channel_create(). Referenced by each endpoint on it and, while
@@ -165,8 +177,8 @@ struct chan_channel {
 	bool deserted;
 	/** @closing: shut, or hung up by its senders: what is there is all */
 	bool closing;
-	/** @end_told: to whom of those who wait the end was told; flow.c's */
-	u8 end_told;
+	/** @end_told: to whom of those who wait the end was told */
+	enum chan_end_told end_told;
 
 	/** @sent: messages that got a slot or, with cap 0, were received */
 	u64 sent;

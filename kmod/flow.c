@@ -34,15 +34,19 @@ static bool has_room(const struct chan_channel *channel, u64 cost)
 	       channel->bytes + cost <= channel->attr.bytes_max;
 }
 
+/* What is claimed may come back; the end has to wait for that. */
+static bool is_drained(const struct chan_channel *channel)
+{
+	return channel->closing && !channel->claimed && !channel->queue.filled;
+}
+
 /*
- * What is claimed, or owed by others, may come back; the end has to wait for
- * that. What the endpoint owes itself is in its own hands.
+ * And so may what others owe; what the endpoint owes itself is in its own hands.
  */
 static bool is_over(const struct chan_channel *channel,
 		    const struct chan_endpoint *endpoint)
 {
-	return channel->closing && !channel->claimed &&
-	       !channel->queue.filled &&
+	return is_drained(channel) &&
 	       channel->holders == (endpoint->returnable > 0);
 }
 
@@ -370,19 +374,15 @@ static bool is_balanced(struct chan_channel *channel)
 	return !waitqueue_active(&channel->writable);
 }
 
-/* How much of what may still come is gone; those who come later look first. */
-enum chan_end_told {
-	CHAN_END_OF_NOBODY,
-	CHAN_END_OF_THE_HOLDER, /* who alone owes what is left */
-	CHAN_END_OF_ALL,
-};
-
-/* Each who waits is looked at once for each step, and not for each settlement. */
+/*
+ * Each who waits is looked at once for each step, and not for each settlement; who
+ * comes later looks first.
+ */
 static void tell_end(struct chan_channel *channel)
 {
-	u8 told = CHAN_END_OF_NOBODY;
+	enum chan_end_told told = CHAN_END_OF_NOBODY;
 
-	if (!channel->claimed && !channel->queue.filled && channel->holders < 2)
+	if (is_drained(channel) && channel->holders < 2)
 		told = channel->holders ? CHAN_END_OF_THE_HOLDER :
 					  CHAN_END_OF_ALL;
 	if (told > channel->end_told)

@@ -31,7 +31,7 @@ static void take_stock(struct chan_channel *channel)
 	channel->closing = channel->shut ||
 			   (final && channel->had_senders && !channel->senders);
 	if (!channel->closing)
-		channel->end_told = 0;
+		channel->end_told = CHAN_END_OF_NOBODY;
 }
 
 /* The lock is held; what has changed takes effect, and the lock is dropped. */
